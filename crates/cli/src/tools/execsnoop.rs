@@ -1,0 +1,273 @@
+//! `execsnoop`: new programs, with their arguments.
+
+use std::borrow::Cow;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use loader::{
+    Hook, Object,
+    hook::{Attachment, Point},
+};
+use probes_common::{
+    Const,
+    execsnoop::{CUT, Config, FIELDS, Header, INTERPRETED, MAX_ARGS, NO_DIRECTORY, UNREADABLE, record_size},
+    field::Group,
+};
+use regex::bytes::Regex;
+
+use crate::{
+    column::{Column, Kind, Value},
+    meta::Meta,
+    shape::events::{EventTool, Wanted},
+    text::{command_line, until_nul},
+};
+
+/// bcc's options, and the size of what is read.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Include a column with the time of day (HH:MM:SS)
+    #[arg(short = 'T', long)]
+    time: bool,
+    /// Include a column with the seconds since the start
+    #[arg(short, long)]
+    timestamp: bool,
+    /// Include failed execs
+    #[arg(short = 'x', long)]
+    fails: bool,
+    /// Put quotation marks around arguments
+    #[arg(short, long)]
+    quote: bool,
+    /// Show commands whose name matches this regular expression only
+    #[arg(short, long, value_name = "REGEX")]
+    name: Option<Regex>,
+    /// Show commands whose line of arguments matches this regular expression only
+    #[arg(short, long, value_name = "REGEX")]
+    line: Option<Regex>,
+    /// Include a column with the user ID
+    #[arg(short = 'U', long)]
+    print_uid: bool,
+    /// Include a column with the CPU
+    #[arg(short = 'C', long)]
+    print_cpu: bool,
+    /// Include a column with the parent's command name
+    #[arg(short = 'M', long)]
+    print_pcomm: bool,
+    /// Show at most this many arguments; unlike bcc, all of them by default
+    #[arg(long, value_name = "N", default_value_t = u32::MAX, hide_default_value = true)]
+    max_args: u32,
+    /// Read at most this many bytes of arguments
+    #[arg(long, value_name = "BYTES", default_value_t = 8192,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ARGS)))]
+    max_args_bytes: u32,
+}
+
+/// One exec.
+pub struct Exec {
+    header: Header,
+    file: Vec<u8>,
+    args: Vec<u8>,
+    quote: bool,
+    max_args: usize,
+}
+
+impl Exec {
+    fn is_cut(&self) -> bool {
+        self.header.flags & (CUT | UNREADABLE) != 0
+    }
+
+    fn is_interpreted(&self) -> bool {
+        self.header.flags & INTERPRETED != 0
+    }
+
+    /// The arguments that were read; the last one may be cut.
+    fn args(&self) -> Vec<&[u8]> {
+        match self.args.strip_suffix(b"\0").unwrap_or(&self.args) {
+            [] if self.args.is_empty() => Vec::new(),
+            list => list.split(|byte| *byte == 0).collect(),
+        }
+    }
+
+    /// The arguments as bcc shows them: the path that was executed stands for the first one, which may be
+    /// anything. Where an interpreter runs, its whole command line says more.
+    fn words(&self) -> Vec<&[u8]> {
+        let mut words = self.args();
+        match words.first_mut() {
+            None => words.push(&self.file),
+            Some(first) if !self.is_interpreted() => *first = &self.file,
+            Some(_) => {}
+        }
+        words
+    }
+
+    fn line(&self) -> String {
+        let words = self.words();
+        let cut = self.is_cut() || words.len() > self.max_args;
+        command_line(words.into_iter().take(self.max_args), self.quote, cut)
+    }
+}
+
+/// A number that the kernel side leaves at 0 when there is none.
+fn known(number: u32) -> Value<'static> {
+    if number == 0 { Value::Unknown } else { Value::Integer(number.into()) }
+}
+
+type C = Column<Exec, Options>;
+
+/// The tool.
+pub struct Tool;
+
+impl EventTool for Tool {
+    type Options = Options;
+    type Event = Exec;
+
+    const META: &'static Meta = &META;
+    const FIELDS: &'static [Group] = FIELDS;
+    const HOOKS: &'static [Wanted<Options>] = &[
+        Wanted { hook: SUCCESSFUL, when: |_| true },
+        Wanted { hook: FAILED, when: |options| options.fails },
+    ];
+    const COLUMNS: &'static [Column<Exec, Options>] = &[
+        C::new("time", Kind::Time, "when it ran, or failed", |e| Value::Time(e.header.time)),
+        C::for_tables("local time of day (-T)", |e| Value::Time(e.header.time)).cell("TIME", 8).when(|o| o.time),
+        C::for_tables("seconds since the start of the trace (-t)", |e| Value::Elapsed(e.header.time))
+            .cell("TIME(s)", 7)
+            .when(|o| o.timestamp),
+        C::new("uid", Kind::Integer, "real user ID (-U)", |e| Value::Integer(e.header.uid.into()))
+            .cell("UID", 5)
+            .when(|o| o.print_uid),
+        C::new("comm", Kind::Text, "command name: the new one, or the caller's if exec failed", |e| {
+            Value::Text(until_nul(&e.header.comm))
+        })
+        .cell("COMM", 16),
+        C::new("pid", Kind::Integer, "process ID", |e| known(e.header.pid)).cell("PID", 7),
+        C::new("pcomm", Kind::Text, "command name of the parent (-M)", |e| {
+            Value::Text(until_nul(&e.header.pcomm))
+        })
+        .cell("PCOMM", 16)
+        .when(|o| o.print_pcomm),
+        C::new("ppid", Kind::Integer, "process ID of the parent", |e| known(e.header.ppid)).cell("PPID", 7),
+        C::new("cpu", Kind::Integer, "CPU (-C)", |e| Value::Integer(e.header.cpu.into()))
+            .cell("CPU", 4)
+            .when(|o| o.print_cpu),
+        C::new("ret", Kind::Integer, "0, or the negative error number", |e| Value::Integer(e.header.ret.into()))
+            .right_cell("RET", 3),
+        C::for_tables("the path and the arguments; … where they were cut", |e| {
+            Value::Line(Cow::Owned(e.line()))
+        })
+        .cell("ARGS", 0),
+        C::new("file", Kind::Text, "the path given to exec", |e| Value::Text(&e.file)),
+        C::new("args", Kind::TextList, "the arguments of the new image", |e| Value::TextList(e.args())),
+        C::new("argc", Kind::Integer, "how many there are", |e| Value::Integer(e.header.argc.into())),
+        C::new("cut", Kind::Flag, "not all of them could be kept", |e| Value::Flag(e.is_cut())),
+        C::new("interpreted", Kind::Flag, "args begin with a script's interpreter", |e| {
+            Value::Flag(e.is_interpreted())
+        }),
+    ];
+
+    fn configure(options: &Options, object: &mut Object) -> Result<()> {
+        object.set("CONFIG", &Config { max_args: Const::new(options.max_args_bytes) });
+        object.resize("SCRATCH", 2 * loader::possible_cpus()?)?;
+        Ok(object.resize_values("SCRATCH", record_size(options.max_args_bytes))?)
+    }
+
+    fn blank(options: &Options) -> Exec {
+        Exec {
+            header: loader::zeroed(),
+            file: Vec::new(),
+            args: Vec::new(),
+            quote: options.quote,
+            max_args: options.max_args as usize,
+        }
+    }
+
+    fn decode(record: &[u8], exec: &mut Exec) -> Result<()> {
+        let (header, rest) = loader::split_plain::<Header>(record).context("a record is too short")?;
+        let (file, rest) = rest.split_at_checked(header.file_len as usize).context("a record's path is cut")?;
+        let args = rest.get(..header.args_len as usize).context("a record's arguments are cut")?;
+        exec.header = header;
+        exec.file.clear();
+        // As the kernel names it when the exec succeeds.
+        if header.dirfd != NO_DIRECTORY && !file.starts_with(b"/") {
+            let slash = if file.is_empty() { "" } else { "/" };
+            exec.file.extend(format!("/dev/fd/{}{slash}", header.dirfd).into_bytes());
+        }
+        exec.file.extend(file);
+        exec.args.clear();
+        exec.args.extend(args);
+        Ok(())
+    }
+
+    fn keeps(exec: &Exec, options: &Options) -> bool {
+        let name = options.name.as_ref();
+        let line = options.line.as_ref();
+        name.is_none_or(|name| name.is_match(until_nul(&exec.header.comm)))
+            && line.is_none_or(|line| line.is_match(&exec.words().join(&b' ')))
+    }
+}
+
+const SUCCESSFUL: Hook = Hook {
+    what: "successful execs",
+    ways: &[
+        &[Attachment::new("exec_typed", Point::TpBtf("sched_process_exec"))],
+        &[Attachment::new("exec_probed", Point::RawTracepoint("sched_process_exec"))],
+    ],
+};
+
+/// Any of these slows each system call of the machine down a little, which is why it takes -x.
+const FAILED: Hook = Hook {
+    what: "failed execs (-x)",
+    ways: &[
+        &[Attachment::new("return_typed", Point::TpBtf("sys_exit"))],
+        &[Attachment::new("return_probed", Point::RawTracepoint("sys_exit"))],
+        &[
+            Attachment::new("return_fexit", Point::Fexit("__x64_sys_execve")),
+            Attachment::new("return_fexit", Point::Fexit("__x64_sys_execveat")),
+        ],
+        &[
+            Attachment::new("call_kprobe", Point::Kprobe("__x64_sys_execve")),
+            Attachment::new("call_kprobe", Point::Kprobe("__x64_sys_execveat")),
+            Attachment::new("return_kretprobe", Point::Kretprobe("__x64_sys_execve")),
+            Attachment::new("return_kretprobe", Point::Kretprobe("__x64_sys_execveat")),
+        ],
+    ],
+};
+
+const META: Meta = Meta {
+    name: "execsnoop",
+    summary: "Trace new programs and their arguments",
+    questions: &[
+        "which processes start?",
+        "what runs for a moment and takes the CPU?",
+        "what does this script or cron job call?",
+        "which execs fail, and why?",
+    ],
+    shorts: &[('u', "uid"), ('P', "ppid")],
+    description: "\
+Shows each execve(2) and execveat(2) that puts a new program in place, with its arguments as the new image has \
+them: complete, whatever pages of the caller were swapped out, up to --max-args-bytes. Processes that fork \
+without an exec are not shown.
+
+ARGS is the path given to exec and the arguments behind the first one; where an interpreter runs a script, it is \
+the interpreter's command line. Control characters, invisible characters and bytes that are not UTF-8 are shown \
+escaped; NDJSON has every byte (NAME_hex beside a text that is not UTF-8).
+
+PIDs are those of the PID namespace kscope runs in; tasks outside it have the PID `-`.
+
+bcc's --cgroupmap and --mntnsmap, which want a pinned BPF map, are served by --cgroup PATH and --container NAME. \
+bcc's -x, like this one, shows failed execs beside the others. With -x the arguments of a failed exec are read \
+from the caller, at most 64 of them; execs by 32-bit programs that fail are not shown.",
+    examples: &[
+        ("execsnoop", "all new programs"),
+        ("execsnoop -x -T", "failed ones too, with the time of day"),
+        ("execsnoop -n '^(gcc|cc1)$' -U", "gcc and cc1, with the user"),
+        ("execsnoop --container web --json", "one container's, for a program to read"),
+        ("execsnoop --max-args-bytes 65536 -- make", "what one build runs, with all arguments"),
+    ],
+    overhead: "\
+The probe runs once an exec, for some 2 microseconds, which is below a hundredth of what an exec costs. Nothing \
+else is slowed down without -x. With -x a few instructions run at the return of each system call on the machine.",
+    kernel_support: "\
+Linux 5.10 and later with BTF. Successful execs: tp_btf:sched_process_exec, or the raw tracepoint. Failed execs: \
+tp_btf:sys_exit, or the raw tracepoint, fexit or kretprobes of the two system calls. `kscope doctor` tells which \
+of these the running kernel accepts.",
+};

@@ -1,0 +1,18 @@
+//! The contract between the probes and their user side: plain data, no dependencies, no allocation.
+//!
+//! One module a tool, each with its event, its configuration and the kernel fields it reads; beside them what
+//! several tools share.
+#![no_std]
+
+mod constant;
+pub mod counts;
+pub mod field;
+pub mod filter;
+pub mod plain;
+pub mod ring;
+pub mod task;
+
+pub mod execsnoop;
+
+pub use constant::Const;
+pub use plain::Plain;

@@ -1,0 +1,293 @@
+//! `execsnoop`: successful execs from `sched_process_exec`, failed ones from the return of the system call.
+#![no_std]
+#![no_main]
+
+use aya_ebpf::{
+    helpers::{
+        bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_get_smp_processor_id,
+        bpf_ktime_get_ns, bpf_probe_read_user,
+        generated::{bpf_probe_read_user as read_user, bpf_probe_read_user_str as read_user_str},
+    },
+    macros::{btf_tracepoint, fexit, kprobe, kretprobe, map, raw_tracepoint},
+    maps::{Array, LruHashMap},
+    programs::{BtfTracePointContext, FExitContext, ProbeContext, RawTracePointContext, RetProbeContext},
+};
+use probes_common::{
+    Const,
+    execsnoop::{
+        CUT, Config, EXEC, Header, INTERPRETED, MAX_FAILED_ARGS, MAX_FILE, NO_DIRECTORY, REGS, UNREADABLE,
+    },
+};
+use probes_ebpf::{
+    filter::Subject,
+    memory::{Memory, Probed, Typed},
+    ring,
+    task::Task,
+};
+
+probes_ebpf::object!();
+
+#[unsafe(no_mangle)]
+static CONFIG: Config = Config { max_args: Const::new(0) };
+
+/// A record is put together here: header, path, arguments. Two elements a CPU, one for each program that may
+/// run; the loader sets the number and the size, which is `record_size` of the contract.
+#[map]
+static SCRATCH: Array<Header> = Array::with_max_entries(1, 0);
+
+/// The registers of system calls under way, by thread; only where kprobes have to serve.
+#[map]
+static CALLS: LruHashMap<u64, u64> = LruHashMap::with_max_entries(4096, 0);
+
+/// A new program runs.
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn exec_typed(ctx: BtfTracePointContext) -> i32 {
+    // SAFETY: the hook's first argument is the task.
+    done(succeeded(&unsafe { Task::<Typed>::new(ctx.arg(0)) }, ctx.arg(2)))
+}
+
+/// The same, without BTF-typed arguments.
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+pub fn exec_probed(ctx: RawTracePointContext) -> i32 {
+    // SAFETY: as above.
+    done(succeeded(&unsafe { Task::<Probed>::new(ctx.arg(0)) }, ctx.arg(2)))
+}
+
+/// Any system call returns.
+#[btf_tracepoint(function = "sys_exit")]
+pub fn return_typed(ctx: BtfTracePointContext) -> i32 {
+    done(failed::<Typed>(ctx.arg(0), ctx.arg(1)))
+}
+
+/// The same, without BTF-typed arguments.
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn return_probed(ctx: RawTracePointContext) -> i32 {
+    done(failed::<Probed>(ctx.arg(0), ctx.arg(1)))
+}
+
+/// `execve` or `execveat` returns.
+#[fexit]
+pub fn return_fexit(ctx: FExitContext) -> i32 {
+    done(failed::<Typed>(ctx.arg(0), ctx.arg(1)))
+}
+
+/// `execve` or `execveat` is entered.
+#[kprobe]
+pub fn call_kprobe(ctx: ProbeContext) -> u32 {
+    if let Some(registers) = ctx.arg::<u64>(0) {
+        let _ = CALLS.insert(bpf_get_current_pid_tgid(), registers, 0);
+    }
+    0
+}
+
+/// `execve` or `execveat` returns.
+#[kretprobe]
+pub fn return_kretprobe(ctx: RetProbeContext) -> u32 {
+    let thread = bpf_get_current_pid_tgid();
+    if let Some(registers) = CALLS.get_ptr(thread) {
+        // SAFETY: the verifier checked the pointer.
+        let registers = unsafe { *registers };
+        let _ = CALLS.remove(thread);
+        done(failed::<Probed>(registers as *const u8, ctx.ret()));
+    }
+    0
+}
+
+#[inline(always)]
+fn done(_: Option<()>) -> i32 {
+    0
+}
+
+#[inline(always)]
+fn succeeded<M: Memory>(task: &Task<M>, bprm: *const u8) -> Option<()> {
+    let parent = task.parent()?;
+    let pid = task.pid();
+    // After exec the thread leads its process, so both have one number.
+    let who = Subject { pid, tid: pid, ppid: parent.pid(), uid: current_uid(), comm: task.comm() };
+    if !who.is_wanted() {
+        return None;
+    }
+    let mut record = Record::new(0)?;
+    // SAFETY: the hook's third argument is a `struct linux_binprm *`, and the task has just got its `mm`.
+    unsafe {
+        // The path is read from the new stack, where the kernel put it for AT_EXECFN: no kernel memory needed.
+        record.read_file(M::read(bprm, &EXEC.exec)?);
+        if M::read(bprm, &EXEC.filename)? != M::read(bprm, &EXEC.interp)? {
+            record.flags |= INTERPRETED;
+        }
+        record.argc = M::read(bprm, &EXEC.argc)? as u32;
+        let mm = task.mm()?;
+        record.read_args(M::read(mm, &EXEC.arg_start)?, M::read(mm, &EXEC.arg_end)?);
+    }
+    record.submit(&who, &leader_name(&parent), 0);
+    Some(())
+}
+
+#[inline(always)]
+fn failed<M: Memory>(registers: *const u8, ret: i64) -> Option<()> {
+    // SAFETY: `registers` is the `struct pt_regs *` of a task in a system call.
+    let number = unsafe { M::read(registers, &REGS.number) }?;
+    if ret >= 0 || (number != EXECVE && number != EXECVEAT) {
+        return None;
+    }
+    let task = Task::current();
+    if task.is_compat() {
+        return None;
+    }
+    let parent = task.parent()?;
+    let tid = task.tid(bpf_get_current_pid_tgid() as u32);
+    let comm = bpf_get_current_comm().unwrap_or_default();
+    let who = Subject { pid: task.pid(), tid, ppid: parent.pid(), uid: current_uid(), comm };
+    if !who.is_wanted() {
+        return None;
+    }
+    // SAFETY: as above.
+    let (arg0, arg1, arg2) = unsafe {
+        (M::read(registers, &REGS.arg0)?, M::read(registers, &REGS.arg1)?, M::read(registers, &REGS.arg2)?)
+    };
+    let mut record = Record::new(1)?;
+    let (file, argv) = if number == EXECVE {
+        (arg0, arg1)
+    } else {
+        record.dirfd = arg0 as i32;
+        (arg1, arg2)
+    };
+    record.read_file(file);
+    record.read_argv(argv);
+    record.submit(&who, &leader_name(&parent), ret as i32);
+    Some(())
+}
+
+#[cfg(bpf_target_arch = "x86_64")]
+const EXECVE: u64 = 59;
+#[cfg(bpf_target_arch = "x86_64")]
+const EXECVEAT: u64 = 322;
+
+#[inline(always)]
+fn current_uid() -> u32 {
+    bpf_get_current_uid_gid() as u32
+}
+
+/// The name of a process is that of its first thread, as `ps` shows it.
+#[inline(always)]
+fn leader_name<M: Memory>(task: &Task<M>) -> [u8; 16] {
+    task.leader().map_or([0; 16], |leader| leader.comm())
+}
+
+/// An event under construction in [`SCRATCH`].
+struct Record {
+    at: *mut u8,
+    file_len: u64,
+    args_len: u64,
+    argc: u32,
+    flags: u32,
+    dirfd: i32,
+}
+
+impl Record {
+    #[inline(always)]
+    fn new(program: u32) -> Option<Self> {
+        // SAFETY: the helper has no preconditions.
+        let cpu = unsafe { bpf_get_smp_processor_id() };
+        let at = SCRATCH.get_ptr_mut(cpu * 2 + program)?.cast();
+        Some(Self { at, file_len: 0, args_len: 0, argc: 0, flags: 0, dirfd: NO_DIRECTORY })
+    }
+
+    /// Where the arguments go: right behind the path.
+    #[inline(always)]
+    fn args(&self) -> *mut u8 {
+        // SAFETY: the element has room for header, path and twice the arguments.
+        unsafe { self.at.add(size_of::<Header>() + self.file_len as usize) }
+    }
+
+    #[inline(always)]
+    fn read_file(&mut self, address: u64) {
+        // SAFETY: the element has room for `MAX_FILE` bytes behind the header.
+        let read =
+            unsafe { read_user_str(self.at.add(size_of::<Header>()).cast(), MAX_FILE, address as *const _) };
+        if read > 0 {
+            // Without its NUL. The mask changes nothing; it tells the verifier so.
+            self.file_len = (read as u64 - 1) & u64::from(MAX_FILE - 1);
+        }
+    }
+
+    /// The whole list in one piece, from the new image: resident, because exec has just written it.
+    #[inline(always)]
+    fn read_args(&mut self, start: u64, end: u64) {
+        let max = u64::from(CONFIG.max_args.get());
+        let mut length = end.wrapping_sub(start);
+        if length > max {
+            length = max;
+            self.flags |= CUT;
+        }
+        // SAFETY: the element has room for `max` bytes behind the longest path.
+        let read = unsafe { read_user(self.args().cast(), length as u32, start as *const _) };
+        if read == 0 {
+            self.args_len = length;
+        } else {
+            self.flags |= UNREADABLE;
+        }
+    }
+
+    /// String by string, from the old image of a failed exec.
+    #[inline(always)]
+    fn read_argv(&mut self, argv: u64) {
+        let max = u64::from(CONFIG.max_args.get());
+        for i in 0..=MAX_FAILED_ARGS {
+            // SAFETY: the helper checks the address.
+            let Ok(argument) = (unsafe { bpf_probe_read_user((argv as *const u64).wrapping_add(i)) }) else {
+                self.flags |= UNREADABLE;
+                return;
+            };
+            if argument == 0 {
+                return;
+            }
+            if i == MAX_FAILED_ARGS || self.args_len >= max {
+                self.flags |= CUT;
+                return;
+            }
+            let room = max - self.args_len;
+            // SAFETY: as the verifier sees it, up to `max` bytes are written at up to `max` behind the path.
+            let read = unsafe {
+                read_user_str(
+                    self.args().add(self.args_len as usize).cast(),
+                    room as u32,
+                    argument as *const _,
+                )
+            };
+            if read <= 0 || read as u64 > room {
+                self.flags |= UNREADABLE;
+                return;
+            }
+            self.args_len += read as u64;
+            self.argc += 1;
+            if read as u64 == room {
+                self.flags |= CUT;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn submit(&self, who: &Subject, pcomm: &[u8; 16], ret: i32) {
+        // SAFETY: the element begins with a header; header, path and arguments are initialised and in its bounds.
+        unsafe {
+            self.at.cast::<Header>().write(Header {
+                time: bpf_ktime_get_ns(),
+                pid: who.pid,
+                ppid: who.ppid,
+                uid: who.uid,
+                cpu: bpf_get_smp_processor_id(),
+                ret,
+                flags: self.flags,
+                dirfd: self.dirfd,
+                argc: self.argc,
+                file_len: self.file_len as u32,
+                args_len: self.args_len as u32,
+                comm: who.comm,
+                pcomm: *pcomm,
+            });
+            let length = size_of::<Header>() + (self.file_len + self.args_len) as usize;
+            ring::output(core::slice::from_raw_parts(self.at, length));
+        }
+    }
+}
