@@ -33,7 +33,7 @@ impl Suite {
         cache::write(&config, configuration(&dir).as_bytes())?;
 
         let suite = Self { config };
-        command::run(suite.apt("apt-get").args(["-q", "update"]))?;
+        command::run(suite.apt("apt-get").args(["-qq", "update"]))?;
         Ok(suite)
     }
 

@@ -7,13 +7,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Error, Result, bail};
 
 use crate::apt::Suite;
+use crate::kernel_package::{FLAVOUR, Package, Want, select};
 use crate::{cache, command};
 
 /// A kernel in the cache is used this long before a newer one is looked for.
 const FRESH: Duration = Duration::from_hours(14 * 24);
-
-/// Ends the releases of the kernels for virtual machines.
-const FLAVOUR: &str = "-cloud-amd64";
 
 /// A bootable kernel.
 #[derive(Debug)]
@@ -24,17 +22,6 @@ pub(crate) struct Kernel {
     pub(crate) release: String,
     /// The image, as QEMU boots it.
     pub(crate) vmlinuz: PathBuf,
-}
-
-/// Which of a suite's kernels a label means.
-#[derive(Clone, Copy)]
-enum Want {
-    /// The newest of this series.
-    Series(u64, u64),
-    /// The newest of this series, or else of the series next to it.
-    Near(u64, u64),
-    /// The newest of all suites.
-    Newest,
 }
 
 struct Spec {
@@ -99,14 +86,15 @@ fn ensure_one(spec: &Spec) -> Result<Kernel> {
             Ok(kernel)
         }
         (Err(error), Some(kernel)) => {
-            command::step(&format!("kernel {} stays at {}: {error:#}", spec.label, kernel.release));
+            let why = command::tail(&format!("{error:#}"), 2);
+            command::step(&format!("kernel {} stays at {}: {why}", spec.label, kernel.release));
             Ok(kernel)
         }
         (Err(error), None) => Err(error).with_context(|| {
             let dir = Path::new("kernels").join(spec.label);
             let dir = cache::dir(&dir).unwrap_or(dir);
             format!(
-                "failed to fetch kernel {}: check the network and apt's sources, or put a vmlinuz and a file `release` into {}",
+                "failed to fetch kernel {}: check the network and apt's sources, or put vmlinuz and release into {}",
                 spec.label,
                 dir.display()
             )
@@ -189,105 +177,10 @@ fn look_up(spec: &Spec) -> Result<(Suite, Package)> {
     best.ok_or_else(|| Error::msg(errors.join("\n")))
 }
 
-/// A package with a kernel image in it.
-#[derive(Clone, Debug, PartialEq)]
-struct Package {
-    name: String,
-    release: String,
-}
-
-impl Package {
-    /// Reads a package's name; `None` for those without an image: metapackages, debug symbols and, from 6.19 on,
-    /// `linux-image`.
-    fn parse(name: &str) -> Option<Self> {
-        let (binary, rest) = match name.strip_prefix("linux-binary-") {
-            Some(rest) => (true, rest.strip_prefix("unsigned-").unwrap_or(rest)),
-            None => (false, name.strip_prefix("linux-image-")?),
-        };
-        let release = rest.strip_suffix("-unsigned").unwrap_or(rest);
-        let version = release.strip_suffix(FLAVOUR)?;
-        let package = Self { name: name.to_owned(), release: release.to_owned() };
-        let point = version.split(['-', '+']).next()?.split('.').count() > 2;
-        let image = binary || (point && package.series() < series(6, 19));
-        (release.starts_with(|first: char| first.is_ascii_digit()) && image).then_some(package)
-    }
-
-    /// The numbers in the release, to compare by.
-    fn version(&self) -> Vec<u64> {
-        let version = self.release.strip_suffix(FLAVOUR).unwrap_or(&self.release);
-        version.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
-    }
-
-    fn series(&self) -> u64 {
-        let version = self.version();
-        series(version.first().copied().unwrap_or(0), version.get(1).copied().unwrap_or(0))
-    }
-}
-
-/// A number for a series such that neighbours differ by one: 6.0 followed 5.19, and 7.0 followed 6.19.
-fn series(major: u64, minor: u64) -> u64 {
-    major * 20 + minor
-}
-
-/// The package of `names` that `want` means.
-fn select(want: Want, names: &[String]) -> Option<Package> {
-    let packages = names.iter().filter_map(|name| Package::parse(name));
-    match want {
-        Want::Series(major, minor) => {
-            packages.filter(|package| package.series() == series(major, minor)).max_by_key(Package::version)
-        }
-        Want::Near(major, minor) => packages.min_by_key(|package| {
-            (package.series().abs_diff(series(major, minor)), std::cmp::Reverse(package.version()))
-        }),
-        Want::Newest => packages.max_by_key(Package::version),
-    }
-}
-
 /// Removes a folder if it is there.
 fn remove(dir: &Path) -> Result<()> {
     if dir.exists() {
         fs::remove_dir_all(dir).with_context(|| format!("failed to remove {}", dir.display()))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn select_name(want: Want, names: &[&str]) -> Option<String> {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        select(want, &names).map(|package| package.release)
-    }
-
-    #[test]
-    fn the_newest_point_release_wins() {
-        let names = [
-            "linux-image-6.12-cloud-amd64",
-            "linux-image-6.12.95+deb13-cloud-amd64",
-            "linux-image-6.12.115+deb13-cloud-amd64-unsigned",
-            "linux-image-6.12.115+deb13.1-cloud-amd64",
-            "linux-image-6.1.0-56-cloud-amd64",
-            "linux-image-6.1.0-56-cloud-amd64-dbg",
-            "linux-image-cloud-amd64",
-        ];
-        assert_eq!(select_name(Want::Series(6, 12), &names).unwrap(), "6.12.115+deb13.1-cloud-amd64");
-        assert_eq!(select_name(Want::Series(6, 1), &names).unwrap(), "6.1.0-56-cloud-amd64");
-        assert_eq!(select_name(Want::Series(5, 10), &names), None);
-    }
-
-    #[test]
-    fn from_6_19_on_the_image_is_in_another_package() {
-        let names = [
-            "linux-image-6.16.12+deb13-cloud-amd64",
-            "linux-image-6.19.14+deb13-cloud-amd64",
-            "linux-binary-6.19.6+deb13-cloud-amd64",
-            "linux-image-7.3.4+deb13-cloud-amd64",
-            "linux-binary-unsigned-7.3.4+deb13-cloud-amd64",
-            "linux-binary-7.3-cloud-amd64",
-        ];
-        assert_eq!(select_name(Want::Near(6, 18), &names).unwrap(), "6.19.6+deb13-cloud-amd64");
-        assert_eq!(select_name(Want::Newest, &names).unwrap(), "7.3.4+deb13-cloud-amd64");
-        assert_eq!(select_name(Want::Newest, &names[5..]).unwrap(), "7.3-cloud-amd64");
-    }
 }

@@ -1,6 +1,5 @@
 //! The compilers that can build probes, and which of them built the committed ones.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -8,8 +7,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
+use crate::record::Record;
 use crate::{cache, command};
 
 /// The newest version that works with the LLVM of the compilers at hand.
@@ -38,41 +38,6 @@ enum Source {
     Debian,
     /// A nightly of rustup by its name, with the source of core.
     Rustup(String),
-}
-
-/// What the bytes of a probe depend on, as the file TOOLCHAIN has it.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Record {
-    rustc: String,
-    llvm: String,
-    linker: String,
-    /// How to get all that.
-    pub(crate) install: String,
-}
-
-impl Record {
-    /// Reads the file; `None` if a line is missing.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let lines: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once(" = ")).collect();
-        let value = |key| lines.get(key).map(|value| (*value).to_owned());
-        Some(Self {
-            rustc: value("rustc")?,
-            llvm: value("llvm")?,
-            linker: value("bpf-linker")?,
-            install: value("install")?,
-        })
-    }
-
-    /// The file's text.
-    pub(crate) fn text(&self) -> String {
-        let Self { rustc, llvm, linker, install } = self;
-        format!("rustc = {rustc}\nllvm = {llvm}\nbpf-linker = {linker}\ninstall = {install}\n")
-    }
-
-    /// Compiler and linker in a few words.
-    pub(crate) fn name(&self) -> String {
-        format!("{}, LLVM {}, bpf-linker {}", self.rustc, self.llvm, self.linker)
-    }
 }
 
 impl Compiler {
@@ -180,12 +145,15 @@ pub(crate) fn compilers() -> Vec<Compiler> {
 /// The compiler and linker that `recorded` names if they are here, else the preferred ones.
 pub(crate) fn choose(recorded: Option<&Record>) -> Result<(Compiler, Linker)> {
     let linker = linker().with_context(|| {
-        format!("failed to find bpf-linker: run `cargo xtask setup` or `cargo install bpf-linker --version {BPF_LINKER_VERSION} --locked`")
+        let install = format!("cargo install bpf-linker --version {BPF_LINKER_VERSION} --locked");
+        format!("failed to find bpf-linker: run `cargo xtask setup` or `{install}`")
     })?;
     let mut compilers = compilers();
-    let found = compilers.iter().position(|rust| recorded == Some(&rust.record(&linker))).unwrap_or(0);
+    let is_recorded =
+        |rust: &Compiler| recorded.is_some_and(|old| old.rustc == rust.rustc && old.llvm == rust.llvm);
+    let found = compilers.iter().position(is_recorded).unwrap_or(0);
     if compilers.is_empty() {
-        anyhow::bail!("failed to find a compiler for probes: {CURE}");
+        bail!("failed to find a compiler for probes: {CURE}");
     }
     Ok((compilers.swap_remove(found), linker))
 }
@@ -209,21 +177,4 @@ fn dated(sysroot: &Path) -> Option<String> {
     let manifest = fs::read_to_string(sysroot.join("lib/rustlib/multirust-channel-manifest.toml")).ok()?;
     let date = manifest.lines().find_map(|line| line.strip_prefix("date = \"")?.strip_suffix('"'))?;
     Some(format!("nightly-{date}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_survives_its_file() {
-        let record = Record {
-            rustc: "rustc 1.96.0 (ac68faa20 2026-05-25)".to_owned(),
-            llvm: "22.1.8".to_owned(),
-            linker: "0.10.3".to_owned(),
-            install: "apt-get install a && cargo install b".to_owned(),
-        };
-        assert_eq!(Record::parse(&record.text()), Some(record));
-        assert_eq!(Record::parse("rustc = 1\n"), None);
-    }
 }

@@ -74,12 +74,12 @@ pub struct Output {
     #[arg(long)]
     pub csv: bool,
     /// Write to FILE, which must not exist
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    #[arg(long = "output", value_name = "FILE")]
+    pub file: Option<PathBuf>,
     /// Let --output replace a file
-    #[arg(long, requires = "output")]
+    #[arg(long, requires = "file")]
     pub force: bool,
-    /// Never use colour (nor with NO_COLOR set, or when the output is no terminal)
+    /// Never use colour (nor with `NO_COLOR` set, or when the output is no terminal)
     #[arg(long)]
     pub no_color: bool,
     /// Say on stderr how the probes were attached, and whose PIDs are shown

@@ -33,7 +33,7 @@ impl Output {
     ///
     /// The file exists and --force is not given, is a link, or cannot be made.
     pub fn open(options: &options::Output) -> Result<Self> {
-        let destination = match &options.output {
+        let destination = match &options.file {
             Some(path) => Destination::File(create(path, options.force)?),
             None => Destination::Stdout(io::stdout()),
         };

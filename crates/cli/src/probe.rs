@@ -10,15 +10,23 @@ use loader::{
 };
 use probes_common::field::Group;
 
-use crate::{face::Summary, scope};
+use crate::face::Summary;
 
-/// Looks up in one pass all that the hooks and fields need, and attaches the hooks.
+/// Looks up in one pass all that the hooks and fields need, and attaches the hooks; `verbose` says how, on stderr.
 ///
 /// # Errors
 ///
 /// The kernel lacks a field or refuses all ways of a hook.
-pub fn attach(btf: &Btf, fields: &[Group], hooks: &[Hook], object: &mut Object) -> Result<Vec<Decision>> {
-    Ok(try_attach(btf, fields, hooks, object)?.into_iter().collect::<loader::Result<_>>()?)
+pub fn attach(btf: &Btf, fields: &[Group], hooks: &[Hook], object: &mut Object, verbose: bool) -> Result<()> {
+    for outcome in try_attach(btf, fields, hooks, object)? {
+        match &outcome {
+            Ok(decision) if verbose => explain(decision)?,
+            Err(loader::Error::Hook { decision }) if verbose => explain(decision)?,
+            _ => {}
+        }
+        outcome?;
+    }
+    Ok(())
 }
 
 /// [`attach`], going on where the kernel refuses a hook.
@@ -56,17 +64,17 @@ pub fn query(fields: &[Group], hooks: &[Hook]) -> Query {
     query
 }
 
-/// Says on stderr how each hook was served, and whose PIDs are shown.
-pub fn explain(decisions: &[Decision]) -> Result<()> {
+/// Says on stderr how each hook was served, with all that the verifier had to say.
+fn explain(decision: &Decision) -> Result<()> {
     let mut stderr = std::io::stderr().lock();
-    for decision in decisions {
-        let taken = decision.taken.map_or_else(|| "none".to_owned(), describe);
-        writeln!(stderr, "{}: {taken}", decision.hook.what)?;
-        for refusal in &decision.refused {
-            writeln!(stderr, "  not {refusal}")?;
+    let taken = decision.taken.map_or_else(|| "none".to_owned(), describe);
+    writeln!(stderr, "{}: {taken}", decision.hook.what)?;
+    for refusal in &decision.refused {
+        writeln!(stderr, "  not {refusal}")?;
+        for line in refusal.log.lines() {
+            writeln!(stderr, "    {line}")?;
         }
     }
-    writeln!(stderr, "{}", scope::describe_namespace()?)?;
     Ok(())
 }
 

@@ -58,7 +58,9 @@ impl Object {
                     programs.push((attachment.program.to_owned(), program));
                     links.push(link);
                 }
-                Err(Failure::Refused(reason)) => return Ok(Err(Refusal { point: attachment.point, reason })),
+                Err(Failure::Refused { reason, log }) => {
+                    return Ok(Err(Refusal { point: attachment.point, reason, log }));
+                }
                 Err(Failure::Broken(error)) => return Err(error),
             }
         }
@@ -66,7 +68,11 @@ impl Object {
         Ok(Ok(links))
     }
 
-    fn attach_one(&mut self, attachment: &Attachment, answers: &Answers) -> Result<(OwnedFd, OwnedFd), Failure> {
+    fn attach_one(
+        &mut self,
+        attachment: &Attachment,
+        answers: &Answers,
+    ) -> Result<(OwnedFd, OwnedFd), Failure> {
         let Attachment { program, point } = *attachment;
         if is_refused(point) {
             return Err(refused(format!("refused by {REFUSE}")));
@@ -96,7 +102,7 @@ fn is_refused(point: Point) -> bool {
 /// Why an attachment did not come about.
 enum Failure {
     /// The kernel does not carry it; another way may do.
-    Refused(String),
+    Refused { reason: String, log: String },
     /// No other way would help.
     Broken(Error),
 }
@@ -114,16 +120,17 @@ fn load(request: &sys::Program<'_>) -> Result<OwnedFd, Failure> {
     };
     let mut log = vec![0; LOG_SIZE];
     let _ = sys::prog_load(request, &mut log);
-    let log = String::from_utf8_lossy(&log);
-    Err(refused(match last_words(&log) {
-        Some(words) => format!("program {}: {error}: {words}", request.name),
-        None => format!("program {}: {error}", request.name),
-    }))
+    // A C string: behind its end stands what the verifier had taken back.
+    let log = String::from_utf8_lossy(log.split(|byte| *byte == 0).next().unwrap_or_default());
+    let words = last_words(&log).map_or(String::new(), |words| format!(": {words}"));
+    Err(Failure::Refused {
+        reason: format!("program {}: {error}{words}", request.name),
+        log: log.into_owned(),
+    })
 }
 
 /// The line of the verifier's log that says what was wrong: the last but its statistics.
 fn last_words(log: &str) -> Option<&str> {
-    let log = log.trim_end_matches('\0');
     log.lines().rev().find(|line| !line.is_empty() && !line.starts_with("processed "))
 }
 
@@ -141,7 +148,8 @@ impl Target {
     fn find(point: Point, answers: &Answers) -> Result<Self, Failure> {
         let mut target = Self { point, program_type: TYPE_TRACING, attach_type: 0, btf_id: 0, pmu: 0 };
         let name = point.target();
-        let function = || answers.func(name).ok_or_else(|| refused(format!("the kernel has no function {name}")));
+        let function =
+            || answers.func(name).ok_or_else(|| refused(format!("the kernel has no function {name}")));
         match point {
             Point::TpBtf(_) => {
                 let of_tracepoint = answers.typedef(&format!("btf_trace_{name}"));
@@ -185,7 +193,7 @@ impl Target {
 }
 
 fn refused(reason: String) -> Failure {
-    Failure::Refused(reason)
+    Failure::Refused { reason, log: String::new() }
 }
 
 fn kprobe_pmu() -> Option<u32> {

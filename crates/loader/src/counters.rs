@@ -25,9 +25,8 @@ impl Counters {
             mmap(ptr::null_mut(), cpus * size_of::<Counts>(), ProtFlags::READ, MapFlags::SHARED, map, 0)
         };
         let address = address.map_err(|error| Error::system("map the counters")(error.into()))?;
-        let counts = NonNull::new(address.cast()).ok_or_else(|| {
-            Error::system("map the counters")(std::io::ErrorKind::AddrNotAvailable.into())
-        })?;
+        let counts = NonNull::new(address.cast())
+            .ok_or_else(|| Error::system("map the counters")(std::io::ErrorKind::AddrNotAvailable.into()))?;
         Ok(Self { counts, cpus, programs })
     }
 

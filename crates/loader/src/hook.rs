@@ -101,6 +101,8 @@ pub struct Refusal {
     pub point: Point,
     /// Why.
     pub reason: String,
+    /// What the verifier wrote, if it was the verifier.
+    pub log: String,
 }
 
 impl fmt::Display for Refusal {

@@ -92,8 +92,7 @@ impl Maps {
     /// Puts descriptors in the place of placeholders, and so creates the maps that `instructions` use.
     pub(crate) fn link(&mut self, instructions: &mut [bpf_insn]) -> Result<()> {
         let map_loads = instructions.iter_mut().filter(|instruction| {
-            instruction.code == LD_IMM64
-                && matches!(instruction.src_reg(), PSEUDO_MAP_FD | PSEUDO_MAP_VALUE)
+            instruction.code == LD_IMM64 && matches!(instruction.src_reg(), PSEUDO_MAP_FD | PSEUDO_MAP_VALUE)
         });
         for load in map_loads {
             let index = load.imm.checked_sub(FIRST_PLACEHOLDER).and_then(|index| usize::try_from(index).ok());

@@ -3,19 +3,9 @@
 use std::{collections::HashMap, os::fd::OwnedFd};
 
 use aya_obj::{EbpfSectionKind, Object as Elf, generated::bpf_insn};
-use probes_common::{
-    Const, Plain,
-    field::Group,
-    ring::Ring,
-};
+use probes_common::{Const, Plain, field::Group, ring::Ring};
 
-use crate::{
-    Counters, Error, Events, Result,
-    btf::Answers,
-    cpus,
-    maps::Maps,
-    objects,
-};
+use crate::{Counters, Error, Events, Result, btf::Answers, cpus, maps::Maps, objects};
 
 /// The probe of one tool: parsed, then configured, then [attached](crate::attach), then read.
 ///
@@ -147,9 +137,7 @@ impl Object {
         let placeholders = definitions.iter().filter_map(|(name, map)| {
             self.maps.placeholder(name).map(|placeholder| (name.as_str(), placeholder, map))
         });
-        self.elf
-            .relocate_maps(placeholders, &text)
-            .map_err(|error| mismatch(&self.tool, error))?;
+        self.elf.relocate_maps(placeholders, &text).map_err(|error| mismatch(&self.tool, error))?;
         self.elf.relocate_calls(&text).map_err(|error| mismatch(&self.tool, error))
     }
 }

@@ -1,4 +1,4 @@
-//! The system calls that carry probes into the kernel: bpf(2), perf_event_open(2).
+//! The system calls that carry probes into the kernel: bpf(2), `perf_event_open`(2).
 //!
 //! aya 0.14 reads and indexes all of the kernel's BTF for each object it loads (28 ms and 15 MB of a start that
 //! takes 10 ms without), so objects are parsed and relocated by aya-obj and handed over here. The argument structs
@@ -23,8 +23,7 @@ const MAP_FREEZE: c_int = 22;
 fn bpf<T>(command: c_int, attributes: &mut T) -> io::Result<c_long> {
     // SAFETY: `attributes` is a prefix of `union bpf_attr`, and its size goes with it; what it points to outlives
     // the call.
-    let result =
-        unsafe { libc::syscall(libc::SYS_bpf, command, ptr::from_mut(attributes), size_of::<T>()) };
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, ptr::from_mut(attributes), size_of::<T>()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 

@@ -121,6 +121,7 @@ macro_rules! fields {
     }) => {
         $(#[$doc])*
         #[cfg(target_arch = "bpf")]
+        #[allow(missing_docs, reason = "a slot is what the kernel calls it")]
         #[repr(C)]
         $vis struct $Type { $($(#[$field_doc])* pub $name: $crate::field::Field<$of>),+ }
 
@@ -164,6 +165,7 @@ macro_rules! enumerators {
     }) => {
         $(#[$doc])*
         #[cfg(target_arch = "bpf")]
+        #[allow(missing_docs, reason = "a slot is what the kernel calls it")]
         #[repr(C)]
         $vis struct $Type { $($(#[$value_doc])* pub $name: $crate::field::Enumerator),+ }
 

@@ -12,7 +12,20 @@ pub mod plain;
 pub mod ring;
 pub mod task;
 
-pub mod execsnoop;
-
 pub use constant::Const;
 pub use plain::Plain;
+
+/// `execsnoop;` registers the contract in the file of that name.
+macro_rules! tools {
+    ($($name:ident;)+) => {
+        $(pub mod $name;)+
+
+        /// The kernel fields that each tool reads.
+        #[cfg(not(target_arch = "bpf"))]
+        pub const TOOLS: &[(&str, &[field::Group])] = &[$((stringify!($name), $name::FIELDS)),+];
+    };
+}
+
+tools! {
+    execsnoop;
+}

@@ -132,7 +132,8 @@ fn number_in(pid: *const u8, namespace: u32) -> u32 {
             }
             let number = pid.wrapping_add(numbers + i * UPID_SIZE);
             let Some(seen_by) = Probed::read(number, &PID.namespace) else { break };
-            if Probed::read(seen_by, &PID.inode) == Some(namespace) {
+            // Not `== Some(namespace)`: LLVM compares the payload of a `None`, which the verifier has never seen set.
+            if Probed::read(seen_by, &PID.inode).unwrap_or(0) == namespace {
                 return Probed::read(number, &PID.number).unwrap_or(0) as u32;
             }
         }

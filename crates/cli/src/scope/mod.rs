@@ -70,7 +70,7 @@ pub fn apply(filters: &Filters, command: Option<u32>, object: &mut Object) -> Re
             cgroups: Const::new(cgroups.len() as u32),
             tree: Const::new(u32::from(command.is_some())),
             namespace: Const::new(namespace::to_filter()?),
-            comm: filters.comm.as_ref().map_or(probes_common::filter::Glob::off(), |glob| glob.compiled()),
+            comm: filters.comm.as_ref().map_or(probes_common::filter::Glob::off(), glob::Glob::compiled),
         },
     );
     Ok(())

@@ -74,7 +74,6 @@ pub const fn tool<T: EventTool>() -> Tool {
         command: command::<T>,
         run: |matches| run::<T>(&Options::from_arg_matches(matches)?),
         fields: || T::COLUMNS.iter().map(Column::describe).collect(),
-        kernel_fields: T::FIELDS,
         try_hooks: try_hooks::<T>,
     }
 }
@@ -140,9 +139,10 @@ pub fn run<T: EventTool>(options: &Options<T::Options>) -> Result<()> {
     if held.is_some() {
         hooks.extend([loader::tree::FORK, loader::tree::EXIT]);
     }
-    let decisions = probe::attach(&Btf::kernel()?, T::FIELDS, &hooks, &mut object)?;
-    if options.output.verbose {
-        probe::explain(&decisions)?;
+    let verbose = options.output.verbose;
+    probe::attach(&Btf::kernel()?, T::FIELDS, &hooks, &mut object, verbose)?;
+    if verbose {
+        writeln!(std::io::stderr(), "{}", scope::describe_namespace()?)?;
     }
 
     let session = Session::<T> {

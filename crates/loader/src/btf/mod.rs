@@ -36,7 +36,7 @@ use source::Source;
 use types::Types;
 
 /// Where the kernel exports its own BTF; those of its modules lie beside it (since v5.11, commit 36e68442d1af).
-const KERNEL: &str = "/sys/kernel/btf/vmlinux";
+pub const KERNEL: &str = "/sys/kernel/btf/vmlinux";
 /// Steps that one query may take per file: a hundred groups take a tenth of it.
 const BUDGET: u64 = 1 << 22;
 
@@ -72,6 +72,12 @@ impl Btf {
         let file = from_bytes(name, bytes.into())?;
         self.modules.insert(name.to_owned(), Arc::new(file));
         Ok(self)
+    }
+
+    /// Bytes in the kernel's BTF.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.base.source.size
     }
 
     /// Answers the whole query in one pass over the kernel's BTF, and one over that of each module it names and that

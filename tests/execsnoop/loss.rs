@@ -1,0 +1,97 @@
+//! Nothing is lost in silence: generated = shown + filtered + lost.
+
+use rustix::process::Signal;
+
+use super::markers::Markers;
+use crate::{
+    support::{
+        Test, guest,
+        kscope::{Ended, Tracing},
+        workload,
+    },
+    tests,
+};
+
+pub fn tests() -> Vec<Test> {
+    tests![Root:
+        a_flood_is_shown_whole,
+        what_a_small_buffer_loses_is_counted,
+        after_a_flood_events_are_seen_again
+    ]
+}
+
+/// Execs of a flood. An emulated machine makes a tenth of them in the same time.
+fn flood_size() -> u32 {
+    if guest::is_guest() { 2_000 } else { 20_000 }
+}
+
+/// As many execs at full speed, in four processes.
+fn flood(execs: u32) {
+    let chains: Vec<_> = (0..4).map(|_| workload::chain_of(execs / 4).spawn().unwrap()).collect();
+    for mut chain in chains {
+        assert!(chain.wait().unwrap().success());
+    }
+}
+
+/// Arguments that let just the flood pass. Its command name is that of the program.
+fn only_the_flood() -> [String; 2] {
+    let name = workload::own().file_name().unwrap().to_str().unwrap().to_owned();
+    ["--comm".to_owned(), name.chars().take(15).collect()]
+}
+
+fn sum(ended: &Ended) -> (u64, u64) {
+    let end = ended.end_line();
+    let lost = end["lost"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+    (end["events"].as_u64().unwrap(), lost)
+}
+
+fn a_flood_is_shown_whole() {
+    let [option, name] = only_the_flood();
+    let tracing = Tracing::start(&["execsnoop", "--json", &option, &name]);
+    flood(flood_size());
+    let ended = tracing.stop().succeeded();
+    assert_eq!(sum(&ended), (flood_size().into(), 0), "{}", ended.stderr);
+    assert_eq!(ended.events().len(), flood_size() as usize);
+    assert_eq!(ended.stderr, "");
+}
+
+fn what_a_small_buffer_loses_is_counted() {
+    let [option, name] = only_the_flood();
+    let smallest = ["execsnoop", &option, &name, "--buffer-pages", "1"];
+    let json = Tracing::start(&[&smallest, &["--json"][..]].concat());
+    let table = Tracing::start(&smallest);
+    let readers = [&json, &table];
+    // A reader that stands still loses all that does not fit, on any machine.
+    readers.iter().for_each(|reader| reader.signal(Signal::STOP));
+    flood(1_000);
+    readers.iter().for_each(|reader| reader.signal(Signal::CONT));
+    let (json, table) = (json.stop().succeeded(), table.stop().succeeded());
+
+    let (shown, lost) = sum(&json);
+    assert!(lost > 0);
+    assert_eq!(shown + lost, 1_000);
+    assert_eq!(json.end_line()["lost"]["ring"], lost);
+    assert_eq!(json.events().len() as u64, shown);
+    assert!(json.stderr.contains(&format!("{lost} events lost")) && json.stderr.contains("--buffer-pages"));
+
+    let shown = table.rows().len();
+    let lost = 1_000 - shown;
+    let footer = table.text().lines().last().unwrap();
+    assert!(lost > 0);
+    assert!(footer.starts_with(&format!("-- {shown} shown, ")), "{footer}");
+    assert!(footer.ends_with(&format!(" {lost} LOST (ring {lost})")), "{footer}");
+    assert!(table.stderr.contains(&format!("{lost} events lost")));
+}
+
+fn after_a_flood_events_are_seen_again() {
+    let markers = Markers::new();
+    let tracing = Tracing::start(&["execsnoop", "--buffer-pages", "1", "--json"]);
+    tracing.signal(Signal::STOP);
+    flood(400);
+    tracing.signal(Signal::CONT);
+    crate::support::wait_until("the ring to be read", || tracing.so_far().contains("\"event\""));
+    markers.run("marker", &["canary"]);
+    crate::support::wait_until("the canary", || tracing.so_far().contains("canary"));
+    let canaries = tracing.stop().succeeded().events().iter().filter(|event| event["args"][1] == "canary").count();
+    assert_eq!(canaries, 1);
+}

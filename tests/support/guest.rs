@@ -1,0 +1,77 @@
+//! Being `/init` of a virtual machine.
+
+use std::{fs, io::Write as _, path::Path};
+
+use libtest_mimic::Arguments;
+use rustix::{
+    mount::{MountFlags, mount},
+    system::{RebootCommand, reboot},
+};
+
+use super::Test;
+
+/// Where the machine has kscope.
+pub const KSCOPE: &str = "/bin/kscope";
+
+/// On the kernel's command line: print a BTF sample in hexadecimal digits, do not test.
+const SAMPLE: &str = "kscope.btf-sample";
+
+/// What the machine's maker does not mount.
+const MOUNTS: [(&str, &str); 7] = [
+    ("proc", "/proc"),
+    ("sysfs", "/sys"),
+    ("devtmpfs", "/dev"),
+    ("tmpfs", "/tmp"),
+    ("tracefs", "/sys/kernel/tracing"),
+    ("securityfs", "/sys/kernel/security"),
+    ("cgroup2", "/sys/fs/cgroup"),
+];
+
+/// Whether this is such a machine.
+pub fn is_guest() -> bool {
+    Path::new(KSCOPE).exists() && Path::new("/init").exists()
+}
+
+/// Sets the machine up, runs the tests, tells the host how they ended, and switches the machine off.
+pub fn run(tests: Vec<Test>) -> ! {
+    for (kind, at) in MOUNTS {
+        fs::create_dir_all(at).ok();
+        if let Err(error) = mount(kind, at, kind, MountFlags::empty(), None) {
+            println!("failed to mount {at}: {error}");
+        }
+    }
+    // SAFETY: nothing else runs yet.
+    unsafe {
+        std::env::set_var("PATH", "/bin");
+        std::env::set_var("TMPDIR", "/tmp");
+    }
+    let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    let status = if command_line.contains(SAMPLE) {
+        print_sample();
+        0
+    } else {
+        let conclusion = super::run(tests, &Arguments::default());
+        i32::from(conclusion.has_failed())
+    };
+    println!("@@EXIT {status}");
+    std::io::stdout().flush().ok();
+    rustix::fs::sync();
+    reboot(RebootCommand::Restart).ok();
+    panic!("the machine goes on");
+}
+
+/// The part of this kernel's BTF that all tools need, for the samples under `tests/data/btf`.
+fn print_sample() {
+    let mut query = loader::btf::Query::new();
+    for (_, groups) in probes_common::TOOLS {
+        for group in *groups {
+            query.group(group);
+        }
+    }
+    let sample =
+        loader::btf::Btf::kernel().and_then(|btf| loader::btf::sample(&btf, &query)).expect("a sample");
+    for chunk in sample.chunks(64) {
+        let digits: String = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
+        println!("@@BTF {digits}");
+    }
+}
