@@ -3,7 +3,7 @@
 use super::markers::{Markers, OURS};
 use crate::{
     support::{
-        Test,
+        Test, kernel,
         kscope::{self, Ended, Tracing},
         workload,
     },
@@ -57,7 +57,13 @@ fn raw_tracepoints_serve_too() {
 
 fn fexit_serves_too() {
     let ended = trace_without("tp_btf:sys_exit,raw_tp:sys_exit");
-    assert!(ended.stderr.contains("fexit:__x64_sys_execve + fexit:__x64_sys_execveat"), "{}", ended.stderr);
+    // v5.10 knows the argument of `__x64_sys_execveat` as a forward declaration alone, which no load can follow.
+    let way = if kernel::release().starts_with("5.10.") {
+        "failed execs (-x): kprobe:__x64_sys_execve"
+    } else {
+        "failed execs (-x): fexit:__x64_sys_execve + fexit:__x64_sys_execveat"
+    };
+    assert!(ended.stderr.contains(way), "{}", ended.stderr);
 }
 
 fn kprobes_serve_too() {

@@ -13,8 +13,14 @@ use super::Test;
 /// Where the machine has kscope.
 pub const KSCOPE: &str = "/bin/kscope";
 
+/// Where it has probes that are to be tested in place of kscope's own.
+const OBJECTS: &str = "/objects";
+
 /// On the kernel's command line: print a BTF sample in hexadecimal digits, do not test.
 const SAMPLE: &str = "kscope.btf-sample";
+
+/// On the kernel's command line: run the tests whose names hold this.
+const FILTER: &str = "kscope.test=";
 
 /// What the machine's maker does not mount.
 const MOUNTS: [(&str, &str); 7] = [
@@ -44,13 +50,18 @@ pub fn run(tests: Vec<Test>) -> ! {
     unsafe {
         std::env::set_var("PATH", "/bin");
         std::env::set_var("TMPDIR", "/tmp");
+        if Path::new(OBJECTS).exists() {
+            std::env::set_var("KSCOPE_OBJECTS", OBJECTS);
+        }
     }
     let command_line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     let status = if command_line.contains(SAMPLE) {
         print_sample();
         0
     } else {
-        let conclusion = super::run(tests, &Arguments::default());
+        let filter = command_line.split_whitespace().find_map(|word| word.strip_prefix(FILTER));
+        let arguments = Arguments { filter: filter.map(str::to_owned), ..Arguments::default() };
+        let conclusion = super::run(tests, &arguments);
         i32::from(conclusion.has_failed())
     };
     println!("@@EXIT {status}");

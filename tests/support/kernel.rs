@@ -18,6 +18,11 @@ pub fn objects() -> BTreeSet<(&'static str, u32)> {
     found
 }
 
+/// The kernel's version, as `uname -r` has it.
+pub fn release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}
+
 fn next_id(command: i32, start: u32) -> Option<u32> {
     let mut attributes = [start, 0, 0];
     // SAFETY: these commands read and write three integers.

@@ -6,7 +6,10 @@ use std::{
     thread::JoinHandle,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
 use serde_json::Value;
 
 use super::{guest, wait_until};
@@ -108,10 +111,10 @@ impl Tracing {
         String::from_utf8_lossy(&self.stdout.lock().expect("no panic")).into_owned()
     }
 
-    /// Sends it a signal.
+    /// Sends it a signal, if it still runs; its status tells if it did not.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("signal kscope");
+        let sent = kill_process(Pid::from_child(&self.child), signal);
+        assert!(matches!(sent, Ok(()) | Err(Errno::SRCH)), "{sent:?}");
     }
 
     /// Ends it as Ctrl-C does.

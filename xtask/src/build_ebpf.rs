@@ -3,13 +3,14 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::objects::{self, Files};
 use crate::record::Record;
-use crate::toolchain::{self, Compiler, Linker};
+use crate::toolchain::{self, Action, Compiler, Linker};
 use crate::{cache, command};
 
 /// Processors that objects are built for.
@@ -126,25 +127,19 @@ fn tools() -> Result<Vec<String>> {
     Ok(tools)
 }
 
+/// Checks the probes as clippy does; warnings are errors.
+pub(crate) fn lint(arch: &str) -> Result<()> {
+    let (compiler, linker) = toolchain::choose(recorded().as_ref())?;
+    let target = command::target_dir().join("ebpf-lint");
+    command::show(&mut cargo(Action::Clippy, &compiler, &linker, arch, &target)?)
+}
+
 /// Compiles every tool's probes; gives the files of the objects' folder.
 fn compile(compiler: &Compiler, linker: &Linker, arch: &str) -> Result<Files> {
-    let tools = tools()?;
     command::step(&format!("compiling the probes for {arch} with {}", compiler.record(linker).name()));
     let target = command::target_dir().join("ebpf");
-    // aya-ebpf has inline assembly for BPF, which is not stable yet.
-    let unstable = ["aya_ebpf", "probes_ebpf", "probes_common"].map(str::to_owned);
-    let crates = [&unstable[..], &tools].concat().join(",");
-    let mut cargo = compiler.cargo_build(linker, &crates, &target)?;
-    cargo
-        .current_dir(command::workspace())
-        .args(["--quiet", "--package", "probes-ebpf"])
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(compiler, arch)?)
-        // The workspace's release profile is for the program; a change there is no change of the probes.
-        .envs(
-            [("DEBUG", "2"), ("LTO", "off"), ("STRIP", "none"), ("CODEGEN_UNITS", "1"), ("PANIC", "abort")]
-                .map(|(key, value)| (format!("CARGO_PROFILE_RELEASE_{key}"), value)),
-        );
-    command::show(&mut cargo)?;
+    command::show(&mut cargo(Action::Build, compiler, linker, arch, &target)?)?;
+    let tools = tools()?;
     let mut files = Files::new();
     for tool in &tools {
         let path = target.join("bpfel-unknown-none/release").join(tool);
@@ -155,6 +150,24 @@ fn compile(compiler: &Compiler, linker: &Linker, arch: &str) -> Result<Files> {
     }
     files.insert("index.rs".to_owned(), objects::index(&tools, arch).into_bytes());
     Ok(files)
+}
+
+/// A cargo that works on all probes.
+fn cargo(action: Action, compiler: &Compiler, linker: &Linker, arch: &str, target: &Path) -> Result<Command> {
+    // aya-ebpf has inline assembly for BPF, which is not stable yet.
+    let unstable = ["aya_ebpf", "probes_ebpf", "probes_common"].map(str::to_owned);
+    let crates = [&unstable[..], &tools()?].concat().join(",");
+    let mut cargo = compiler.cargo(action, linker, &crates, target)?;
+    cargo
+        .current_dir(command::workspace())
+        .args(["--quiet", "--package", "probes-ebpf"])
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(compiler, arch)?)
+        // The workspace's release profile is for the program; a change there is no change of the probes.
+        .envs(
+            [("DEBUG", "2"), ("LTO", "off"), ("STRIP", "none"), ("CODEGEN_UNITS", "1"), ("PANIC", "abort")]
+                .map(|(key, value)| (format!("CARGO_PROFILE_RELEASE_{key}"), value)),
+        );
+    Ok(cargo)
 }
 
 /// The compiler's flags, as cargo wants them in its environment. The remaps keep this machine's folders out of the

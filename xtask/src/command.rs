@@ -77,6 +77,13 @@ pub(crate) fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), |dir| workspace().join(dir))
 }
 
+/// The part of it with what runs on this machine: the workspace names its target.
+pub(crate) fn host_target_dir() -> Result<PathBuf> {
+    let version = stdout(Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(target_dir().join(host.context("failed to learn this machine's target from `rustc -vV`")?))
+}
+
 /// `command` as one would type it.
 fn line(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());

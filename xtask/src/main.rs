@@ -1,20 +1,27 @@
 //! What developers and CI run: build probes, generate, test, benchmark.
 
 mod apt;
+mod bench;
 mod build_ebpf;
 mod cache;
 mod command;
 mod console;
+mod generate;
 mod initramfs;
 mod kernel_package;
 mod kernels;
+mod lint;
 mod objects;
 mod packages;
 mod qemu;
 mod record;
+mod samples;
 mod setup;
 mod sources;
+mod test;
+mod tidy;
 mod toolchain;
+mod tools;
 mod vm;
 
 use std::process::ExitCode;
@@ -37,6 +44,18 @@ enum Cli {
     Vm(vm::Args),
     /// Compile the probes into crates/loader/objects
     BuildEbpf(build_ebpf::Args),
+    /// Generate manual pages, completions, schemas and README's table
+    Gen(generate::Args),
+    /// Check that every tool is whole
+    Tidy,
+    /// Check formatting, lints, documentation and licences
+    Lint,
+    /// Set up and run every test, here and on other kernels
+    Test(test::Args),
+    /// Measure tools beside their peers
+    Bench(bench::Args),
+    /// Take samples of other kernels' BTF, which unit tests read
+    BtfSamples,
 }
 
 fn main() -> ExitCode {
@@ -52,6 +71,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Cli::Kernels { labels } => kernels::list(&labels)?,
         Cli::Vm(args) => return vm::main(&args),
         Cli::BuildEbpf(args) => build_ebpf::main(&args)?,
+        Cli::Gen(args) => generate::main(&args)?,
+        Cli::Tidy => tidy::main()?,
+        Cli::Lint => lint::main()?,
+        Cli::Test(args) => test::main(&args)?,
+        Cli::Bench(args) => bench::main(&args)?,
+        Cli::BtfSamples => samples::main()?,
     }
     Ok(ExitCode::SUCCESS)
 }

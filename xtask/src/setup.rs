@@ -14,6 +14,7 @@ const CARGO_DENY_VERSION: &str = "0.20.2";
 /// Sets up everything.
 pub(crate) fn all() -> Result<()> {
     probes_toolchain()?;
+    probes_linter()?;
     disassembler()?;
     qemu()?;
     programs(&["bpftool", "strace"], "the tests on the running kernel")?;
@@ -31,6 +32,14 @@ pub(crate) fn probes_toolchain() -> Result<()> {
         cargo_install("bpf-linker", BPF_LINKER_VERSION)?;
     }
     Ok(())
+}
+
+/// What lints probes; rustup's toolchains bring their own.
+pub(crate) fn probes_linter() -> Result<()> {
+    if toolchain::compilers().iter().all(toolchain::Compiler::has_linter) {
+        return Ok(());
+    }
+    packages::install(&[toolchain::DEBIAN_CLIPPY_PACKAGE], "linting probes")
 }
 
 /// What shows how two builds of a probe differ.

@@ -21,6 +21,20 @@ pub(crate) const CURE: &str =
     "run `cargo xtask setup` on Debian, or `rustup toolchain install nightly --component rust-src` elsewhere";
 
 const TARGET: &str = "bpfel-unknown-none";
+/// The linter that belongs to it, of the package [`DEBIAN_CLIPPY_PACKAGE`].
+const DEBIAN_CLIPPY: &str = "/usr/bin/clippy-driver";
+/// Debian's package of the linter.
+pub(crate) const DEBIAN_CLIPPY_PACKAGE: &str = "rust-web-clippy";
+
+/// What cargo is to do with the probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Compile them.
+    Build,
+    /// Check them.
+    Clippy,
+}
+
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
 /// A compiler that can build probes.
@@ -54,18 +68,45 @@ impl Compiler {
         Record { rustc: self.rustc.clone(), llvm: self.llvm.clone(), linker: linker.version.clone(), install }
     }
 
-    /// `cargo build --release` for BPF with this compiler, into `target`; `crates` may use unstable features.
-    pub(crate) fn cargo_build(&self, linker: &Linker, crates: &str, target: &Path) -> Result<Command> {
+    /// Whether its linter is installed.
+    pub(crate) fn has_linter(&self) -> bool {
+        match self.source {
+            Source::Debian => Path::new(DEBIAN_CLIPPY).exists(),
+            Source::Rustup(_) => true,
+        }
+    }
+
+    /// `cargo build` or `clippy`, `--release`, for BPF with this compiler, into `target`; `crates` may use unstable
+    /// features.
+    pub(crate) fn cargo(
+        &self,
+        action: Action,
+        linker: &Linker,
+        crates: &str,
+        target: &Path,
+    ) -> Result<Command> {
         let mut cargo = match &self.source {
             Source::Debian => {
                 let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-                cargo.env("RUSTC", DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", crates).arg("build");
+                cargo.env("RUSTC", DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", crates);
+                match action {
+                    Action::Build => cargo.arg("build").env_remove("RUSTC_WORKSPACE_WRAPPER"),
+                    // As `cargo clippy` of the compiler's own cargo does it.
+                    Action::Clippy => cargo
+                        .arg("check")
+                        .env("RUSTC_WORKSPACE_WRAPPER", DEBIAN_CLIPPY)
+                        .env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__"),
+                };
                 cargo
             }
             Source::Rustup(name) => {
                 let mut cargo = Command::new("rustup");
-                cargo.args(["run", name, "cargo", "build", "-Zbuild-std=core"]);
-                cargo.env_remove("RUSTC").env_remove("CARGO");
+                let action = match action {
+                    Action::Build => "build",
+                    Action::Clippy => "clippy",
+                };
+                cargo.args(["run", name, "cargo", action, "-Zbuild-std=core"]);
+                cargo.env_remove("RUSTC").env_remove("CARGO").env_remove("RUSTC_WORKSPACE_WRAPPER");
                 cargo
             }
         };
@@ -76,8 +117,7 @@ impl Compiler {
             .arg(target)
             .env("PATH", env::join_paths(dirs).context("failed to extend PATH")?)
             .env("LD_LIBRARY_PATH", self.link_llvm(target)?)
-            .env_remove("RUSTC_WRAPPER")
-            .env_remove("RUSTC_WORKSPACE_WRAPPER");
+            .env_remove("RUSTC_WRAPPER");
         Ok(cargo)
     }
 

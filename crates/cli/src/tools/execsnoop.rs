@@ -106,11 +106,6 @@ impl Exec {
     }
 }
 
-/// A number that the kernel side leaves at 0 when there is none.
-fn known(number: u32) -> Value<'static> {
-    if number == 0 { Value::Unknown } else { Value::Integer(number.into()) }
-}
-
 type C = Column<Exec, Options>;
 
 /// The tool.
@@ -139,13 +134,19 @@ impl EventTool for Tool {
             Value::Text(until_nul(&e.header.comm))
         })
         .cell("COMM", 16),
-        C::new("pid", Kind::Integer, "process ID", |e| known(e.header.pid)).cell("PID", 7),
+        C::new("pid", Kind::Integer, "process ID", |e| match e.header.pid {
+            0 => Value::Unknown,
+            pid => Value::Integer(pid.into()),
+        })
+        .cell("PID", 7),
         C::new("pcomm", Kind::Text, "command name of the parent (-M)", |e| {
             Value::Text(until_nul(&e.header.pcomm))
         })
         .cell("PCOMM", 16)
         .when(|o| o.print_pcomm),
-        C::new("ppid", Kind::Integer, "process ID of the parent", |e| known(e.header.ppid)).cell("PPID", 7),
+        C::new("ppid", Kind::Integer, "process ID of the parent; 0 if that is outside", |e| {
+            Value::Integer(e.header.ppid.into())
+        }).cell("PPID", 7),
         C::new("cpu", Kind::Integer, "CPU (-C)", |e| Value::Integer(e.header.cpu.into()))
             .cell("CPU", 4)
             .when(|o| o.print_cpu),

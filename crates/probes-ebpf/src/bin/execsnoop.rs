@@ -107,15 +107,15 @@ fn succeeded<M: Memory>(task: &Task<M>, bprm: *const u8) -> Option<()> {
     if !who.is_wanted() {
         return None;
     }
-    let mut record = Record::new(0)?;
+    let record = Record::new(0)?;
     // SAFETY: the hook's third argument is a `struct linux_binprm *`, and the task has just got its `mm`.
     unsafe {
         // The path is read from the new stack, where the kernel put it for AT_EXECFN: no kernel memory needed.
         record.read_file(M::read(bprm, &EXEC.exec)?);
         if M::read(bprm, &EXEC.filename)? != M::read(bprm, &EXEC.interp)? {
-            record.flags |= INTERPRETED;
+            record.flag(INTERPRETED);
         }
-        record.argc = M::read(bprm, &EXEC.argc)? as u32;
+        record.set_argc(M::read(bprm, &EXEC.argc)? as u32);
         let mm = task.mm()?;
         record.read_args(M::read(mm, &EXEC.arg_start)?, M::read(mm, &EXEC.arg_end)?);
     }
@@ -145,11 +145,11 @@ fn failed<M: Memory>(registers: *const u8, ret: i64) -> Option<()> {
     let (arg0, arg1, arg2) = unsafe {
         (M::read(registers, &REGS.arg0)?, M::read(registers, &REGS.arg1)?, M::read(registers, &REGS.arg2)?)
     };
-    let mut record = Record::new(1)?;
+    let record = Record::new(1)?;
     let (file, argv) = if number == EXECVE {
         (arg0, arg1)
     } else {
-        record.dirfd = arg0 as i32;
+        record.set_dirfd(arg0 as i32);
         (arg1, arg2)
     };
     record.read_file(file);
@@ -175,13 +175,11 @@ fn leader_name<M: Memory>(task: &Task<M>) -> [u8; 16] {
 }
 
 /// An event under construction in [`SCRATCH`].
+///
+/// What is counted on the way is kept in the header itself, where the verifier forgets it: all turns and exits of a
+/// loop look alike to it, and v5.10 gets by with a hundredth of the steps.
 struct Record {
-    at: *mut u8,
-    file_len: u64,
-    args_len: u64,
-    argc: u32,
-    flags: u32,
-    dirfd: i32,
+    header: *mut Header,
 }
 
 impl Record {
@@ -189,105 +187,150 @@ impl Record {
     fn new(program: u32) -> Option<Self> {
         // SAFETY: the helper has no preconditions.
         let cpu = unsafe { bpf_get_smp_processor_id() };
-        let at = SCRATCH.get_ptr_mut(cpu * 2 + program)?.cast();
-        Some(Self { at, file_len: 0, args_len: 0, argc: 0, flags: 0, dirfd: NO_DIRECTORY })
+        let header = SCRATCH.get_ptr_mut(cpu * 2 + program)?;
+        // SAFETY: the verifier checked the pointer, and nobody else uses the element meanwhile.
+        unsafe {
+            (&raw mut (*header).flags).write_volatile(0);
+            (&raw mut (*header).dirfd).write_volatile(NO_DIRECTORY);
+            (&raw mut (*header).argc).write_volatile(0);
+            (&raw mut (*header).file_len).write_volatile(0);
+            (&raw mut (*header).args_len).write_volatile(0);
+        }
+        Some(Self { header })
     }
 
-    /// Where the arguments go: right behind the path.
     #[inline(always)]
-    fn args(&self) -> *mut u8 {
-        // SAFETY: the element has room for header, path and twice the arguments.
-        unsafe { self.at.add(size_of::<Header>() + self.file_len as usize) }
+    fn set_dirfd(&self, dirfd: i32) {
+        // SAFETY: as in `new`.
+        unsafe { (&raw mut (*self.header).dirfd).write_volatile(dirfd) }
     }
 
     #[inline(always)]
-    fn read_file(&mut self, address: u64) {
+    fn set_argc(&self, argc: u32) {
+        // SAFETY: as in `new`.
+        unsafe { (&raw mut (*self.header).argc).write_volatile(argc) }
+    }
+
+    #[inline(always)]
+    fn set_args_len(&self, length: u64) {
+        // SAFETY: as in `new`.
+        unsafe { (&raw mut (*self.header).args_len).write_volatile(length as u32) }
+    }
+
+    #[inline(always)]
+    fn flag(&self, flag: u32) {
+        // SAFETY: as in `new`.
+        unsafe {
+            let flags = &raw mut (*self.header).flags;
+            flags.write_volatile(flags.read_volatile() | flag);
+        }
+    }
+
+    /// Bytes of path. The mask changes nothing; it tells the verifier how long a path can be.
+    #[inline(always)]
+    fn file_len(&self) -> u64 {
+        // SAFETY: as in `new`.
+        u64::from(unsafe { (&raw const (*self.header).file_len).read_volatile() } & (MAX_FILE - 1))
+    }
+
+    #[inline(always)]
+    fn args_len(&self) -> u64 {
+        // SAFETY: as in `new`.
+        u64::from(unsafe { (&raw const (*self.header).args_len).read_volatile() })
+    }
+
+    /// What follows the header, from `offset` on.
+    #[inline(always)]
+    fn payload(&self, offset: u64) -> *mut u8 {
+        self.header.cast::<u8>().wrapping_add(size_of::<Header>()).wrapping_add(offset as usize)
+    }
+
+    #[inline(always)]
+    fn read_file(&self, address: u64) {
         // SAFETY: the element has room for `MAX_FILE` bytes behind the header.
-        let read =
-            unsafe { read_user_str(self.at.add(size_of::<Header>()).cast(), MAX_FILE, address as *const _) };
+        let read = unsafe { read_user_str(self.payload(0).cast(), MAX_FILE, address as *const _) };
         if read > 0 {
-            // Without its NUL. The mask changes nothing; it tells the verifier so.
-            self.file_len = (read as u64 - 1) & u64::from(MAX_FILE - 1);
+            // SAFETY: as in `new`. The length is without the NUL.
+            unsafe { (&raw mut (*self.header).file_len).write_volatile(read as u32 - 1) };
         }
     }
 
     /// The whole list in one piece, from the new image: resident, because exec has just written it.
     #[inline(always)]
-    fn read_args(&mut self, start: u64, end: u64) {
+    fn read_args(&self, start: u64, end: u64) {
         let max = u64::from(CONFIG.max_args.get());
         let mut length = end.wrapping_sub(start);
         if length > max {
             length = max;
-            self.flags |= CUT;
+            self.flag(CUT);
         }
         // SAFETY: the element has room for `max` bytes behind the longest path.
-        let read = unsafe { read_user(self.args().cast(), length as u32, start as *const _) };
+        let read =
+            unsafe { read_user(self.payload(self.file_len()).cast(), length as u32, start as *const _) };
         if read == 0 {
-            self.args_len = length;
+            self.set_args_len(length);
         } else {
-            self.flags |= UNREADABLE;
+            self.flag(UNREADABLE);
         }
     }
 
     /// String by string, from the old image of a failed exec.
     #[inline(always)]
-    fn read_argv(&mut self, argv: u64) {
+    fn read_argv(&self, argv: u64) {
         let max = u64::from(CONFIG.max_args.get());
         for i in 0..=MAX_FAILED_ARGS {
             // SAFETY: the helper checks the address.
             let Ok(argument) = (unsafe { bpf_probe_read_user((argv as *const u64).wrapping_add(i)) }) else {
-                self.flags |= UNREADABLE;
-                return;
+                return self.flag(UNREADABLE);
             };
             if argument == 0 {
                 return;
             }
-            if i == MAX_FAILED_ARGS || self.args_len >= max {
-                self.flags |= CUT;
-                return;
+            let used = self.args_len();
+            if i == MAX_FAILED_ARGS || used >= max {
+                return self.flag(CUT);
             }
-            let room = max - self.args_len;
+            let room = max - used;
+            let to = self.payload(self.file_len() + used);
             // SAFETY: as the verifier sees it, up to `max` bytes are written at up to `max` behind the path.
-            let read = unsafe {
-                read_user_str(
-                    self.args().add(self.args_len as usize).cast(),
-                    room as u32,
-                    argument as *const _,
-                )
-            };
-            if read <= 0 || read as u64 > room {
-                self.flags |= UNREADABLE;
-                return;
+            let mut read = unsafe { read_user_str(to.cast(), room as u32, argument as *const _) };
+            if read < 0 {
+                return self.flag(UNREADABLE);
             }
-            self.args_len += read as u64;
-            self.argc += 1;
+            if read == 0 {
+                // An empty string, without its NUL: before v5.19 it is not counted, nor is it written.
+                // SAFETY: the byte at `used` is below `max`.
+                unsafe { to.write(0) };
+                read = 1;
+            }
+            self.set_args_len(used + read as u64);
+            self.set_argc(i as u32 + 1);
             if read as u64 == room {
-                self.flags |= CUT;
+                self.flag(CUT);
             }
         }
     }
 
     #[inline(always)]
     fn submit(&self, who: &Subject, pcomm: &[u8; 16], ret: i32) {
-        // SAFETY: the element begins with a header; header, path and arguments are initialised and in its bounds.
+        let header = self.header;
+        // SAFETY: as in `new`; header, path and arguments are initialised and within the element.
         unsafe {
-            self.at.cast::<Header>().write(Header {
-                time: bpf_ktime_get_ns(),
-                pid: who.pid,
-                ppid: who.ppid,
-                uid: who.uid,
-                cpu: bpf_get_smp_processor_id(),
-                ret,
-                flags: self.flags,
-                dirfd: self.dirfd,
-                argc: self.argc,
-                file_len: self.file_len as u32,
-                args_len: self.args_len as u32,
-                comm: who.comm,
-                pcomm: *pcomm,
-            });
-            let length = size_of::<Header>() + (self.file_len + self.args_len) as usize;
-            ring::output(core::slice::from_raw_parts(self.at, length));
+            (*header).pid = who.pid;
+            (*header).ppid = who.ppid;
+            (*header).uid = who.uid;
+            (*header).cpu = bpf_get_smp_processor_id();
+            (*header).ret = ret;
+            (*header).comm = who.comm;
+            (*header).pcomm = *pcomm;
+            (*header).time = bpf_ktime_get_ns();
+            let wakeup = ring::wakeup();
+            let args_len = self.args_len();
+            if args_len > 2 * u64::from(CONFIG.max_args.get()) {
+                return;
+            }
+            let length = size_of::<Header>() as u64 + self.file_len() + args_len;
+            ring::output(core::slice::from_raw_parts(header.cast(), length as usize), wakeup);
         }
     }
 }
