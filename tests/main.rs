@@ -1,4 +1,5 @@
 //! End-to-end tests, on a live kernel: this one's, or that of a virtual machine whose `/init` this program is.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod support;
 

@@ -71,7 +71,7 @@ fn by_pid_and_thread() {
             let _ = std::thread::spawn(fail).join().unwrap();
             workload::command(&["spawn", "2"]).output().unwrap();
         });
-        let expected = if option == "--pid" { 1 } else { 0 };
+        let expected = usize::from(option == "--pid");
         assert_eq!(found.len(), expected, "{option}: {found:#?}");
     }
 }
@@ -189,7 +189,7 @@ fn filtered_events_are_counted() {
     assert_eq!(end["events"], 10);
     // Others may have run programs meanwhile, which are filtered as well.
     assert!(end["filtered"].as_u64().unwrap() >= 20, "{end}");
-    assert_eq!(end["lost"], serde_json::json!({"ring": 0, "map_full": 0, "stack": 0, "range": 0}));
+    assert_eq!(end["lost"], serde_json::json!({"ring": 0, "map_full": 0, "stack": 0, "range": 0, "recursion": 0}));
 }
 
 fn limits_end_the_run() {

@@ -20,9 +20,9 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-/// Execs of a flood. An emulated machine makes a tenth of them in the same time.
+/// Execs of a flood. An emulated machine makes a twentieth of them in the same time.
 fn flood_size() -> u32 {
-    if guest::is_guest() { 2_000 } else { 20_000 }
+    if guest::is_guest() { 1_000 } else { 20_000 }
 }
 
 /// As many execs at full speed, in four processes.
@@ -39,6 +39,15 @@ fn only_the_flood() -> [String; 2] {
     ["--comm".to_owned(), name.chars().take(15).collect()]
 }
 
+/// Kernels whose tracepoints are preemptible skip a program that is already running on the CPU, and count that. It is
+/// rare, but for an emulated machine, where a probe takes a hundred times as long.
+fn skipped(ended: &Ended) -> u64 {
+    let skipped = ended.end_line()["lost"]["recursion"].as_u64().unwrap();
+    let rare = if guest::is_guest() { 100 } else { 0 };
+    assert!(skipped <= rare, "{skipped} skipped");
+    skipped
+}
+
 fn sum(ended: &Ended) -> (u64, u64) {
     let end = ended.end_line();
     let lost = end["lost"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
@@ -50,9 +59,10 @@ fn a_flood_is_shown_whole() {
     let tracing = Tracing::start(&["execsnoop", "--json", &option, &name]);
     flood(flood_size());
     let ended = tracing.stop().succeeded();
-    assert_eq!(sum(&ended), (flood_size().into(), 0), "{}", ended.stderr);
-    assert_eq!(ended.events().len(), flood_size() as usize);
-    assert_eq!(ended.stderr, "");
+    let skipped = skipped(&ended);
+    assert_eq!(sum(&ended), (u64::from(flood_size()) - skipped, skipped), "{}", ended.stderr);
+    assert_eq!(ended.events().len() as u64, u64::from(flood_size()) - skipped);
+    assert_eq!(ended.stderr.is_empty(), skipped == 0, "{}", ended.stderr);
 }
 
 fn what_a_small_buffer_loses_is_counted() {
@@ -62,15 +72,20 @@ fn what_a_small_buffer_loses_is_counted() {
     let table = Tracing::start(&smallest);
     let readers = [&json, &table];
     // A reader that stands still loses all that does not fit, on any machine.
-    readers.iter().for_each(|reader| reader.signal(Signal::STOP));
+    for reader in readers {
+        reader.signal(Signal::STOP);
+    }
     flood(1_000);
-    readers.iter().for_each(|reader| reader.signal(Signal::CONT));
+    for reader in readers {
+        reader.signal(Signal::CONT);
+    }
     let (json, table) = (json.stop().succeeded(), table.stop().succeeded());
 
     let (shown, lost) = sum(&json);
     assert!(lost > 0);
     assert_eq!(shown + lost, 1_000);
-    assert_eq!(json.end_line()["lost"]["ring"], lost);
+    let skipped_by_json = skipped(&json);
+    assert_eq!(json.end_line()["lost"]["ring"], lost - skipped_by_json);
     assert_eq!(json.events().len() as u64, shown);
     assert!(json.stderr.contains(&format!("{lost} events lost")) && json.stderr.contains("--buffer-pages"));
 
@@ -79,7 +94,7 @@ fn what_a_small_buffer_loses_is_counted() {
     let footer = table.text().lines().last().unwrap();
     assert!(lost > 0);
     assert!(footer.starts_with(&format!("-- {shown} shown, ")), "{footer}");
-    assert!(footer.ends_with(&format!(" {lost} LOST (ring {lost})")), "{footer}");
+    assert!(footer.contains(&format!(" {lost} LOST (ring ")), "{footer}");
     assert!(table.stderr.contains(&format!("{lost} events lost")));
 }
 

@@ -82,7 +82,10 @@ fn print_sample() {
     let sample =
         loader::btf::Btf::kernel().and_then(|btf| loader::btf::sample(&btf, &query)).expect("a sample");
     for chunk in sample.chunks(64) {
-        let digits: String = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
-        println!("@@BTF {digits}");
+        print!("@@BTF ");
+        for byte in chunk {
+            print!("{byte:02x}");
+        }
+        println!();
     }
 }

@@ -139,7 +139,7 @@ impl Tracing {
 fn collect(mut from: impl std::io::Read + Send + 'static, to: &Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {
     let to = Arc::clone(to);
     std::thread::spawn(move || {
-        let mut buffer = [0; 1 << 16];
+        let mut buffer = vec![0; 1 << 16];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
             to.lock().expect("no panic").extend(&buffer[..length]);
         }

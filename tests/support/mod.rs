@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Arguments, Conclusion, Trial};
 
 /// How long anything may take. An emulated machine is slow; nothing here waits for time, only for conditions.
-pub const BOUND: Duration = Duration::from_secs(120);
+pub const BOUND: Duration = Duration::from_mins(2);
 
 /// A test of a live kernel.
 #[derive(Clone, Copy)]

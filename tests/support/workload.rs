@@ -26,7 +26,7 @@ pub fn run_if_asked() {
     let rest = &arguments[3..];
     match arguments[2].to_str() {
         Some("exit") => {}
-        Some("sleep") => std::thread::sleep(std::time::Duration::from_secs(600)),
+        Some("sleep") => std::thread::sleep(std::time::Duration::from_mins(10)),
         Some("chain") => chain(&rest[0]),
         Some("spawn") => spawn(&rest[0]),
         Some("fail-exec") => fail_exec(),

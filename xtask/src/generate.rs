@@ -1,6 +1,7 @@
 //! What the command line generates and the repository keeps: manual pages, completions, schemas, README's table.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -122,8 +123,9 @@ fn table(list: &str) -> String {
         while let Some(question) = lines.next_if(|line| line.starts_with("   ")) {
             questions.push(question.trim());
         }
-        table +=
-            &format!("| [{name}](man/kscope-{name}.8) | {} | {} |\n", summary.trim(), questions.join("<br>"));
+        let questions = questions.join("<br>");
+        // Writing to a String cannot fail.
+        let _ = writeln!(table, "| [{name}](man/kscope-{name}.8) | {} | {questions} |", summary.trim());
     }
     table
 }

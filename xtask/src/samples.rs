@@ -1,7 +1,5 @@
 //! Small samples of each kernel's BTF, against which every tool's fields are resolved without a boot.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, bail};
 
 use crate::kernels::{self, Kernel};
@@ -19,10 +17,11 @@ pub(crate) fn main() -> Result<()> {
     setup::qemu()?;
     let binaries = test::build()?;
     for Kernel { label, release, vmlinuz } in kernels::ensure(&[])? {
-        let mut vm = Vm::new(vmlinuz, &binaries.tests);
-        vm.files.push((binaries.kscope.clone(), "/bin/kscope".to_owned()));
-        vm.append = "kscope.btf-sample".to_owned();
-        vm.timeout = Duration::from_mins(2);
+        let vm = Vm {
+            files: vec![(binaries.kscope.clone(), "/bin/kscope".to_owned())],
+            append: "kscope.btf-sample".to_owned(),
+            ..Vm::new(vmlinuz, &binaries.tests)
+        };
         let outcome = vm::run(&vm)?;
         if outcome.status()? != 0 {
             bail!("failed to get a sample from {release}:\n{}", command::tail(&outcome.output, 20));

@@ -1,10 +1,13 @@
 //! Everything there is to test, counted.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::build_ebpf::{self, Check};
 use crate::kernels::{self, Kernel};
@@ -154,28 +157,47 @@ fn on_this_kernel(binaries: &Binaries, objects: Option<&Path>) -> Result<Tally> 
     run_tests(&mut tests)
 }
 
+/// Boots as many guests at a time as there are CPUs: emulation keeps one busy with each.
 fn on_other_kernels(binaries: &Binaries, objects: Option<&Path>) -> Result<Tally> {
     setup::qemu()?;
-    let mut sum = Tally::default();
-    for Kernel { label, release, vmlinuz } in kernels::ensure(&[])? {
-        let mut vm = Vm::new(vmlinuz, &binaries.tests);
-        vm.files.push((binaries.kscope.clone(), "/bin/kscope".to_owned()));
-        vm.files.extend(objects.map(|objects| (objects.to_owned(), "/objects".to_owned())));
-        vm.timeout = GUEST_TIMEOUT;
-        let outcome = vm::run(&vm)?;
-        let tally = Tally::read(&outcome.output);
-        let seconds = outcome.wall.as_secs_f64();
-        let good = matches!(outcome.status(), Ok(0)) && tally.failed == 0 && tally.passed > 0;
-        if good {
-            command::step(&format!("{label} ({release}): {} passed in {seconds:.0} s", tally.passed));
-            sum.add(tally);
-        } else {
-            println!("{}", outcome.output);
-            println!("{label} ({release}): {:?} after {seconds:.0} s", outcome.end);
-            sum.add(Tally { failed: tally.failed.max(1), ..tally });
-        }
+    let kernels = Mutex::new(kernels::ensure(&[])?.into_iter());
+    let sum = Mutex::new(Tally::default());
+    let next = || kernels.lock().ok()?.next();
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        let worker = || -> Result<()> {
+            while let Some(kernel) = next() {
+                let tally = on_kernel(&kernel, binaries, objects)?;
+                if let Ok(mut sum) = sum.lock() {
+                    sum.add(tally);
+                }
+            }
+            Ok(())
+        };
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().unwrap_or_else(|_| bail!("a guest's thread died")))
+    })?;
+    sum.into_inner().map_err(|_| anyhow!("a guest's thread died"))
+}
+
+fn on_kernel(kernel: &Kernel, binaries: &Binaries, objects: Option<&Path>) -> Result<Tally> {
+    let Kernel { label, release, vmlinuz } = kernel;
+    let mut vm = Vm::new(vmlinuz, &binaries.tests);
+    vm.files.push((binaries.kscope.clone(), "/bin/kscope".to_owned()));
+    vm.files.extend(objects.map(|objects| (objects.to_owned(), "/objects".to_owned())));
+    vm.timeout = GUEST_TIMEOUT;
+    let outcome = vm::run(&vm)?;
+    let tally = Tally::read(&outcome.output);
+    let seconds = outcome.wall.as_secs_f64();
+    if matches!(outcome.status(), Ok(0)) && tally.failed == 0 && tally.passed > 0 {
+        command::step(&format!("{label} ({release}): {} passed in {seconds:.0} s", tally.passed));
+        return Ok(tally);
     }
-    Ok(sum)
+    println!("{}", outcome.output);
+    println!("{label} ({release}): {:?} after {seconds:.0} s", outcome.end);
+    Ok(Tally { failed: tally.failed.max(1), ..tally })
 }
 
 /// Runs what ends in `test result:` lines; a failure shows the whole output.

@@ -84,10 +84,13 @@ pub fn report_loss(tool: &str, summary: &Summary, buffer_pages: u32) {
     if lost == 0 {
         return;
     }
-    let cure = if summary.counts.lost_ring > 0 {
+    let counts = summary.counts;
+    let cure = if counts.lost_ring > 0 {
         format!("raise --buffer-pages (now {buffer_pages}) or filter more")
-    } else {
+    } else if counts.lost_map > 0 {
         "a table in the kernel was full; filter more".to_owned()
+    } else {
+        "the kernel skipped a probe that was already running on that CPU".to_owned()
     };
     // Who cannot be told is not told.
     let _ = writeln!(std::io::stderr(), "kscope {tool}: warning: {lost} events lost: {cure}");

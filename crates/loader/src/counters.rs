@@ -47,7 +47,7 @@ impl Counters {
     pub fn read_final(&self) -> Counts {
         let mut sum = self.read();
         for (_, program) in &self.programs {
-            sum.lost_map += sys::recursion_misses(program.as_fd()).unwrap_or(0);
+            sum.lost_recursion += sys::recursion_misses(program.as_fd()).unwrap_or(0);
         }
         sum
     }

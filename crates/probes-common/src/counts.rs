@@ -18,7 +18,10 @@ pub struct Counts {
     pub lost_stack: u64,
     /// Values outside what a histogram can hold.
     pub lost_range: u64,
-    reserved: [u64; 3],
+    /// Runs that the kernel skipped, because the program was already running on that CPU: another task was
+    /// preempted in it. The kernel counts these itself; no probe writes here.
+    pub lost_recursion: u64,
+    reserved: [u64; 2],
 }
 
 // SAFETY: eight u64, 64 bytes, no padding.
@@ -32,11 +35,12 @@ impl Counts {
         self.lost_map += other.lost_map;
         self.lost_stack += other.lost_stack;
         self.lost_range += other.lost_range;
+        self.lost_recursion += other.lost_recursion;
     }
 
     /// All that was lost, for whatever reason.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost_ring + self.lost_map + self.lost_stack + self.lost_range
+        self.lost_ring + self.lost_map + self.lost_stack + self.lost_range + self.lost_recursion
     }
 }

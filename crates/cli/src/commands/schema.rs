@@ -57,8 +57,10 @@ fn schema(tool: &str, fields: &[Field]) -> Value {
                     "type": { "const": "end" }, "events": count, "filtered": count,
                     "lost": {
                         "type": "object",
-                        "properties": { "ring": count, "map_full": count, "stack": count, "range": count },
-                        "required": ["ring", "map_full", "stack", "range"],
+                        "properties": {
+                            "ring": count, "map_full": count, "stack": count, "range": count, "recursion": count,
+                        },
+                        "required": ["ring", "map_full", "stack", "range", "recursion"],
                     },
                     "time": time,
                 },

@@ -62,9 +62,15 @@ impl Summary {
 
     /// The reasons for loss that occurred, as in the `lost` object of NDJSON.
     pub fn reasons(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        let Counts { lost_ring, lost_map, lost_stack, lost_range, .. } = self.counts;
-        [("ring", lost_ring), ("map_full", lost_map), ("stack", lost_stack), ("range", lost_range)]
-            .into_iter()
+        let Counts { lost_ring, lost_map, lost_stack, lost_range, lost_recursion, .. } = self.counts;
+        [
+            ("ring", lost_ring),
+            ("map_full", lost_map),
+            ("stack", lost_stack),
+            ("range", lost_range),
+            ("recursion", lost_recursion),
+        ]
+        .into_iter()
     }
 }
 
