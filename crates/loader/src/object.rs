@@ -7,7 +7,7 @@ use probes_common::{Const, Plain, field::Group, ring::Ring};
 
 use crate::{Counters, Error, Events, Result, btf::Answers, cpus, maps::Maps, objects};
 
-/// The probe of one tool: parsed, then configured, then [attached](crate::attach), then read.
+/// The probe of one tool: parsed, then configured, then [attached](Self::attach), then read.
 ///
 /// Nothing reaches the kernel before it is needed: a map is created when it is filled or when the first program
 /// that uses it is loaded, and a program is loaded when it is attached.
