@@ -73,6 +73,16 @@ fn every_face_shows_the_same() {
     let events = json.events();
     assert_eq!(events.len(), EXECS);
     assert_eq!(json.end_line()["events"], EXECS);
+    let schema = kscope::run(&["schema", "execsnoop"]).succeeded();
+    let schema: serde_json::Value = serde_json::from_str(schema.text()).unwrap();
+    for (line, kind) in [(&lines[0], 0), (&events[0], 1), (&json.end_line(), 2)] {
+        let kind = &schema["oneOf"][kind];
+        let required = kind["required"].as_array().unwrap();
+        assert!(required.iter().all(|field| !line[field.as_str().unwrap()].is_null()), "{line} {required:?}");
+        for field in line.as_object().unwrap().keys() {
+            assert!(!kind["properties"][field].is_null(), "{field} is not in the schema");
+        }
+    }
     assert_eq!(events[0]["args"][1], "a,b");
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), EXECS + 2);
 

@@ -22,6 +22,6 @@ pub use counters::Counters;
 pub use cpus::possible as possible_cpus;
 pub use error::{Error, Result};
 pub use hook::Hook;
-pub use object::{Object, split_plain, zeroed};
+pub use object::{Object, bytes_of, split_plain, zeroed};
 pub use objects::names as probes;
 pub use ring::{Events, now};

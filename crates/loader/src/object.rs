@@ -148,7 +148,8 @@ fn mismatch(tool: &str, reason: impl std::fmt::Display) -> Error {
 }
 
 /// The bytes that the kernel sees.
-pub(crate) fn bytes_of<T: Plain>(value: &T) -> &[u8] {
+#[must_use]
+pub fn bytes_of<T: Plain>(value: &T) -> &[u8] {
     // SAFETY: `Plain` types have no padding, so all their bytes are initialised.
     unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast(), size_of::<T>()) }
 }

@@ -21,7 +21,8 @@ pub struct Counts {
     /// Runs that the kernel skipped, because the program was already running on that CPU: another task was
     /// preempted in it. The kernel counts these itself; no probe writes here.
     pub lost_recursion: u64,
-    reserved: [u64; 2],
+    /// Fills the line.
+    pub reserved: [u64; 2],
 }
 
 // SAFETY: eight u64, 64 bytes, no padding.

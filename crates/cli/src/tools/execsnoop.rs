@@ -1,8 +1,10 @@
 //! `execsnoop`: new programs, with their arguments.
 
+mod exec;
+
 use std::borrow::Cow;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 use loader::{
     Hook, Object,
@@ -10,16 +12,17 @@ use loader::{
 };
 use probes_common::{
     Const,
-    execsnoop::{CUT, Config, FIELDS, Header, INTERPRETED, MAX_ARGS, NO_DIRECTORY, UNREADABLE, record_size},
+    execsnoop::{Config, FIELDS, MAX_ARGS, record_size},
     field::Group,
 };
 use regex::bytes::Regex;
 
+use self::exec::Exec;
 use crate::{
     column::{Column, Kind, Value},
     meta::Meta,
     shape::events::{EventTool, Wanted},
-    text::{command_line, until_nul},
+    text::until_nul,
 };
 
 /// bcc's options, and the size of what is read.
@@ -59,51 +62,6 @@ pub struct Options {
     #[arg(long, value_name = "BYTES", default_value_t = 8192,
           value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ARGS)))]
     max_args_bytes: u32,
-}
-
-/// One exec.
-pub struct Exec {
-    header: Header,
-    file: Vec<u8>,
-    args: Vec<u8>,
-    quote: bool,
-    max_args: usize,
-}
-
-impl Exec {
-    fn is_cut(&self) -> bool {
-        self.header.flags & (CUT | UNREADABLE) != 0
-    }
-
-    fn is_interpreted(&self) -> bool {
-        self.header.flags & INTERPRETED != 0
-    }
-
-    /// The arguments that were read; the last one may be cut.
-    fn args(&self) -> Vec<&[u8]> {
-        match self.args.strip_suffix(b"\0").unwrap_or(&self.args) {
-            [] if self.args.is_empty() => Vec::new(),
-            list => list.split(|byte| *byte == 0).collect(),
-        }
-    }
-
-    /// The arguments as bcc shows them: the path that was executed stands for the first one, which may be
-    /// anything. Where an interpreter runs, its whole command line says more.
-    fn words(&self) -> Vec<&[u8]> {
-        let mut words = self.args();
-        match words.first_mut() {
-            None => words.push(&self.file),
-            Some(first) if !self.is_interpreted() => *first = &self.file,
-            Some(_) => {}
-        }
-        words
-    }
-
-    fn line(&self) -> String {
-        let words = self.words();
-        let cut = self.is_cut() || words.len() > self.max_args;
-        command_line(words.into_iter().take(self.max_args), self.quote, cut)
-    }
 }
 
 type C = Column<Exec, Options>;
@@ -172,30 +130,11 @@ impl EventTool for Tool {
     }
 
     fn blank(options: &Options) -> Exec {
-        Exec {
-            header: loader::zeroed(),
-            file: Vec::new(),
-            args: Vec::new(),
-            quote: options.quote,
-            max_args: options.max_args as usize,
-        }
+        Exec::new(options.quote, options.max_args as usize)
     }
 
     fn decode(record: &[u8], exec: &mut Exec) -> Result<()> {
-        let (header, rest) = loader::split_plain::<Header>(record).context("a record is too short")?;
-        let (file, rest) = rest.split_at_checked(header.file_len as usize).context("a record's path is cut")?;
-        let args = rest.get(..header.args_len as usize).context("a record's arguments are cut")?;
-        exec.header = header;
-        exec.file.clear();
-        // As the kernel names it when the exec succeeds.
-        if header.dirfd != NO_DIRECTORY && !file.starts_with(b"/") {
-            let slash = if file.is_empty() { "" } else { "/" };
-            exec.file.extend(format!("/dev/fd/{}{slash}", header.dirfd).into_bytes());
-        }
-        exec.file.extend(file);
-        exec.args.clear();
-        exec.args.extend(args);
-        Ok(())
+        exec.decode(record)
     }
 
     fn keeps(exec: &Exec, options: &Options) -> bool {
