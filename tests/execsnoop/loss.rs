@@ -39,11 +39,11 @@ fn only_the_flood() -> [String; 2] {
     ["--comm".to_owned(), name.chars().take(15).collect()]
 }
 
-/// Kernels whose tracepoints are preemptible skip a program that is already running on the CPU, and count that. It is
-/// rare, but for an emulated machine, where a probe takes a hundred times as long.
+/// Kernels whose tracepoints are preemptible skip a program that is already running on the CPU, and count that. The
+/// probes run with preemption off, but for their first and last instructions; an emulated machine takes its time there.
 fn skipped(ended: &Ended) -> u64 {
     let skipped = ended.end_line()["lost"]["recursion"].as_u64().unwrap();
-    let rare = if guest::is_guest() { 100 } else { 0 };
+    let rare = if guest::is_guest() { 5 } else { 0 };
     assert!(skipped <= rare, "{skipped} skipped");
     skipped
 }

@@ -10,7 +10,7 @@ use crate::{
     Error, Object, Result,
     btf::Answers,
     hook::{Attachment, Decision, Hook, Point, Refusal, Way},
-    sys,
+    kfunc, sys,
 };
 
 const TYPE_KPROBE: u32 = 2;
@@ -80,6 +80,7 @@ impl Object {
         let target = Target::find(point, answers)?;
         let (mut instructions, license) = self.program(program)?;
         self.maps.link(&mut instructions)?;
+        kfunc::link(&mut instructions, answers);
         let request = sys::Program {
             name: program,
             kind: target.program_type,

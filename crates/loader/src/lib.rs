@@ -10,6 +10,7 @@ mod counters;
 mod cpus;
 mod error;
 pub mod hook;
+pub mod kfunc;
 mod maps;
 mod object;
 mod objects;

@@ -7,6 +7,7 @@
 pub mod counts;
 pub mod filter;
 pub mod memory;
+pub mod preempt;
 pub mod ring;
 pub mod task;
 pub mod tree;

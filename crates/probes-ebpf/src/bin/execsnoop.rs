@@ -21,6 +21,7 @@ use probes_common::{
 use probes_ebpf::{
     filter::Subject,
     memory::{Memory, Probed, Typed},
+    preempt::without_preemption,
     ring,
     task::Task,
 };
@@ -43,14 +44,16 @@ static CALLS: LruHashMap<u64, u64> = LruHashMap::with_max_entries(4096, 0);
 #[btf_tracepoint(function = "sched_process_exec")]
 pub fn exec_typed(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: the hook's first argument is the task.
-    done(succeeded(&unsafe { Task::<Typed>::new(ctx.arg(0)) }, ctx.arg(2)))
+    let task = unsafe { Task::<Typed>::new(ctx.arg(0)) };
+    done(without_preemption(|| succeeded(&task, ctx.arg(2))))
 }
 
 /// The same, without BTF-typed arguments.
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 pub fn exec_probed(ctx: RawTracePointContext) -> i32 {
     // SAFETY: as above.
-    done(succeeded(&unsafe { Task::<Probed>::new(ctx.arg(0)) }, ctx.arg(2)))
+    let task = unsafe { Task::<Probed>::new(ctx.arg(0)) };
+    done(without_preemption(|| succeeded(&task, ctx.arg(2))))
 }
 
 /// Any system call returns.
@@ -130,6 +133,11 @@ fn failed<M: Memory>(registers: *const u8, ret: i64) -> Option<()> {
     if ret >= 0 || (number != EXECVE && number != EXECVEAT) {
         return None;
     }
+    without_preemption(|| report_failure::<M>(registers, number, ret))
+}
+
+#[inline(always)]
+fn report_failure<M: Memory>(registers: *const u8, number: u64, ret: i64) -> Option<()> {
     let task = Task::current();
     if task.is_compat() {
         return None;
