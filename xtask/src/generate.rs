@@ -1,4 +1,5 @@
-//! What the command line generates and the repository keeps: manual pages, completions, schemas, README's table.
+//! What the command line generates and the repository keeps: manual pages, completions, schemas, README's table, and
+//! the help texts that unit tests expect.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -74,7 +75,22 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     for path in &orphans {
         fs::remove_file(root.join(path)).with_context(|| format!("failed to remove {path}"))?;
     }
-    Ok(())
+    update_snapshots()
+}
+
+/// Takes the help texts as they are now for what the unit tests expect.
+fn update_snapshots() -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(command::workspace()).env("INSTA_UPDATE", "always");
+    command::run(cargo.args([
+        "test",
+        "--quiet",
+        "--package",
+        "kscope",
+        "--bins",
+        "--",
+        "commands::tests::help",
+    ]))
 }
 
 /// All generated files, by path.

@@ -44,7 +44,7 @@ enum Cli {
     Vm(vm::Args),
     /// Compile the probes into crates/loader/objects
     BuildEbpf(build_ebpf::Args),
-    /// Generate manual pages, completions, schemas and README's table
+    /// Generate manual pages, completions, schemas, README's table and snapshots of help
     Gen(generate::Args),
     /// Check that every tool is whole
     Tidy,
