@@ -1,5 +1,7 @@
 //! Nothing is lost in silence: generated = shown + filtered + lost.
 
+use std::process::Command;
+
 use rustix::process::Signal;
 
 use super::markers::Markers;
@@ -7,7 +9,6 @@ use crate::{
     support::{
         Test, guest,
         kscope::{Ended, Tracing},
-        workload,
     },
     tests,
 };
@@ -20,23 +21,27 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-/// Execs of a flood. An emulated machine makes a twentieth of them in the same time.
-fn flood_size() -> u32 {
-    if guest::is_guest() { 1_000 } else { 20_000 }
+/// Execs of a flood. An emulated machine makes a tenth of them in the same time.
+fn flood_size() -> usize {
+    if guest::is_guest() { 2_000 } else { 20_000 }
 }
 
-/// As many execs at full speed, in four processes.
-fn flood(execs: u32) {
-    let chains: Vec<_> = (0..4).map(|_| workload::chain_of(execs / 4).spawn().unwrap()).collect();
-    for mut chain in chains {
-        assert!(chain.wait().unwrap().success());
-    }
-}
+/// The command name of a flood, as a glob that lets nothing else pass.
+const FLOOD: &str = "marker-flood";
 
-/// Arguments that let just the flood pass. Its command name is that of the program.
-fn only_the_flood() -> [String; 2] {
-    let name = workload::own().file_name().unwrap().to_str().unwrap().to_owned();
-    ["--comm".to_owned(), name.chars().take(15).collect()]
+/// As many execs at full speed, from four threads.
+fn flood(execs: usize) {
+    let markers = Markers::new();
+    let program = markers.path(FLOOD);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..execs / 4 {
+                    assert!(Command::new(&program).status().unwrap().success());
+                }
+            });
+        }
+    });
 }
 
 /// Kernels whose tracepoints are preemptible skip a program that is already running on the CPU, and count that. The
@@ -55,19 +60,17 @@ fn sum(ended: &Ended) -> (u64, u64) {
 }
 
 fn a_flood_is_shown_whole() {
-    let [option, name] = only_the_flood();
-    let tracing = Tracing::start(&["execsnoop", "--json", &option, &name]);
+    let tracing = Tracing::start(&["execsnoop", "--json", "--comm", FLOOD]);
     flood(flood_size());
     let ended = tracing.stop().succeeded();
-    let skipped = skipped(&ended);
-    assert_eq!(sum(&ended), (u64::from(flood_size()) - skipped, skipped), "{}", ended.stderr);
-    assert_eq!(ended.events().len() as u64, u64::from(flood_size()) - skipped);
+    let (skipped, size) = (skipped(&ended), flood_size() as u64);
+    assert_eq!(sum(&ended), (size - skipped, skipped), "{}", ended.stderr);
+    assert_eq!(ended.events().len() as u64, size - skipped);
     assert_eq!(ended.stderr.is_empty(), skipped == 0, "{}", ended.stderr);
 }
 
 fn what_a_small_buffer_loses_is_counted() {
-    let [option, name] = only_the_flood();
-    let smallest = ["execsnoop", &option, &name, "--buffer-pages", "1"];
+    let smallest = ["execsnoop", "--comm", FLOOD, "--buffer-pages", "1"];
     let json = Tracing::start(&[&smallest, &["--json"][..]].concat());
     let table = Tracing::start(&smallest);
     let readers = [&json, &table];

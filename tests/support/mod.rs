@@ -3,6 +3,7 @@
 pub mod guest;
 pub mod kernel;
 pub mod kscope;
+pub mod tiny;
 pub mod workload;
 
 use std::time::{Duration, Instant};

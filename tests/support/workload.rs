@@ -1,4 +1,4 @@
-//! Known workloads: this program, called with `workload` and what to do, or by a name with `marker` in it.
+//! Known workloads: this program, called with `workload` and what to do.
 
 use std::{
     ffi::{CString, OsStr},
@@ -16,8 +16,8 @@ use rustix::{
 pub fn run_if_asked() {
     let arguments: Vec<_> = std::env::args_os().collect();
     let name = arguments.first().and_then(|path| Path::new(path).file_name()).unwrap_or_default();
-    // An empty list of arguments, or the one empty argument that newer kernels make of it, is a workload's as well.
-    if name.as_bytes().starts_with(b"marker") || (name.is_empty() && std::process::id() != 1) {
+    // An empty list of arguments, or the one empty argument that newer kernels make of it, is a workload's.
+    if name.is_empty() && std::process::id() != 1 {
         std::process::exit(0);
     }
     if arguments.get(1).is_none_or(|word| word != "workload") {
@@ -26,8 +26,6 @@ pub fn run_if_asked() {
     let rest = &arguments[3..];
     match arguments[2].to_str() {
         Some("exit") => {}
-        Some("sleep") => std::thread::sleep(std::time::Duration::from_mins(10)),
-        Some("chain") => chain(&rest[0]),
         Some("spawn") => spawn(&rest[0]),
         Some("fail-exec") => fail_exec(),
         Some("thread-exec") => thread_exec(),
@@ -52,20 +50,6 @@ pub fn command(words: &[&str]) -> Command {
     let mut command = Command::new(own());
     command.arg("workload").args(words).stdin(Stdio::null());
     command
-}
-
-/// A command that becomes, in ITS process, the next of a chain of so many execs.
-pub fn chain_of(execs: u32) -> Command {
-    command(&["chain", &execs.to_string()])
-}
-
-/// Becomes this program again until the number is down to 1: as many execs, without a fork.
-fn chain(left: &OsStr) {
-    let left: u32 = left.to_str().and_then(|text| text.parse().ok()).expect("a number");
-    if left > 1 {
-        let error = chain_of(left - 1).arg0("workload").exec();
-        panic!("exec failed: {error}");
-    }
 }
 
 /// Runs so many children, one after the other, and prints their PIDs.
