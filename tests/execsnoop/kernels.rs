@@ -47,12 +47,14 @@ fn trace_without(refused: &str) -> Ended {
 }
 
 fn raw_tracepoints_serve_too() {
-    let ended = trace_without("tp_btf");
+    let ended = trace_without("tp_btf,fexit");
     assert!(ended.stderr.contains("successful execs: raw_tp:sched_process_exec"), "{}", ended.stderr);
     assert!(ended.stderr.contains("failed execs (-x): raw_tp:sys_exit"), "{}", ended.stderr);
     assert!(ended.stderr.contains("not tp_btf:sys_exit: refused by KSCOPE_REFUSE"), "{}", ended.stderr);
+    let ended = trace_without("fexit");
+    assert!(ended.stderr.contains("failed execs (-x): tp_btf:sys_exit"), "{}", ended.stderr);
     let plain = trace_without("");
-    assert!(plain.stderr.contains("failed execs (-x): tp_btf:sys_exit"), "{}", plain.stderr);
+    assert!(plain.stderr.contains("successful execs: tp_btf:sched_process_exec"), "{}", plain.stderr);
 }
 
 fn fexit_serves_too() {

@@ -44,8 +44,8 @@ fn flood(execs: usize) {
     });
 }
 
-/// Kernels whose tracepoints are preemptible skip a program that is already running on the CPU, and count that. The
-/// probes run with preemption off, but for their first and last instructions; an emulated machine takes its time there.
+/// Kernels whose tracepoints are preemptible skip a program that is already running on the CPU, and count that. It takes
+/// two preempted tasks to skip both copies of the probe, which an emulated machine may bring about.
 fn skipped(ended: &Ended) -> u64 {
     let skipped = ended.end_line()["lost"]["recursion"].as_u64().unwrap();
     let rare = if guest::is_guest() { 5 } else { 0 };

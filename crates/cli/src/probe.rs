@@ -51,7 +51,6 @@ pub fn try_attach(
 /// All that `fields` and `hooks` need to know of the kernel's BTF.
 pub fn query(fields: &[Group], hooks: &[Hook]) -> Query {
     let mut query = Query::new();
-    loader::kfunc::ask(&mut query);
     for group in fields {
         query.group(group);
     }

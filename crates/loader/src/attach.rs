@@ -10,7 +10,7 @@ use crate::{
     Error, Object, Result,
     btf::Answers,
     hook::{Attachment, Decision, Hook, Point, Refusal, Way},
-    kfunc, sys,
+    sys,
 };
 
 const TYPE_KPROBE: u32 = 2;
@@ -52,10 +52,13 @@ impl Object {
         let mut links = Vec::new();
         let mut programs = Vec::new();
         for attachment in way {
+            if !attachment.is_for(self.kernel) {
+                continue;
+            }
             let attached = self.attach_one(attachment, answers);
             match attached {
                 Ok((program, link)) => {
-                    programs.push((attachment.program.to_owned(), program));
+                    programs.extend((!attachment.is_second).then_some(program));
                     links.push(link);
                 }
                 Err(Failure::Refused { reason, log }) => {
@@ -73,14 +76,13 @@ impl Object {
         attachment: &Attachment,
         answers: &Answers,
     ) -> Result<(OwnedFd, OwnedFd), Failure> {
-        let Attachment { program, point } = *attachment;
+        let Attachment { program, point, .. } = *attachment;
         if is_refused(point) {
             return Err(refused(format!("refused by {REFUSE}")));
         }
         let target = Target::find(point, answers)?;
         let (mut instructions, license) = self.program(program)?;
         self.maps.link(&mut instructions)?;
-        kfunc::link(&mut instructions, answers);
         let request = sys::Program {
             name: program,
             kind: target.program_type,

@@ -14,11 +14,11 @@ use crate::{Error, Result, sys};
 pub struct Counters {
     counts: NonNull<Counts>,
     cpus: usize,
-    programs: Vec<(String, OwnedFd)>,
+    programs: Vec<OwnedFd>,
 }
 
 impl Counters {
-    pub(crate) fn new(map: BorrowedFd<'_>, cpus: u32, programs: Vec<(String, OwnedFd)>) -> Result<Self> {
+    pub(crate) fn new(map: BorrowedFd<'_>, cpus: u32, programs: Vec<OwnedFd>) -> Result<Self> {
         let cpus = cpus as usize;
         // SAFETY: a new shared mapping, read-only, of a map of that many elements; the kernel picks the address.
         let address = unsafe {
@@ -42,13 +42,13 @@ impl Counters {
     }
 
     /// [`Counters::read`], with the runs that the kernel skipped because the program was already running on that
-    /// CPU: each of them may have been an event. For the end of a run; kernels before v5.12 do not tell.
+    /// CPU, less those that a second copy took: each of them may have been an event. For the end of a run; kernels before v5.12 do not tell.
     #[must_use]
     pub fn read_final(&self) -> Counts {
         let mut sum = self.read();
-        for (_, program) in &self.programs {
-            sum.lost_recursion += sys::recursion_misses(program.as_fd()).unwrap_or(0);
-        }
+        let skipped: u64 =
+            self.programs.iter().map(|program| sys::recursion_misses(program.as_fd()).unwrap_or(0)).sum();
+        sum.lost_recursion = skipped.saturating_sub(sum.rescued);
         sum
     }
 }

@@ -22,7 +22,12 @@ pub struct Attachment {
     pub program: &'static str,
     /// Where it goes.
     pub point: Point,
+    /// It does what another program of the way could not, see [`Attachment::second`].
+    pub(crate) is_second: bool,
 }
+
+/// The first kernel that may have preemptible tracepoints: v6.18 has none, v7.3 has.
+const PREEMPTIBLE_TRACEPOINTS: (u32, u32) = (6, 19);
 
 /// A place in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +50,18 @@ impl Attachment {
     /// `program` at `point`.
     #[must_use]
     pub const fn new(program: &'static str, point: Point) -> Self {
-        Self { program, point }
+        Self { program, point, is_second: false }
+    }
+
+    /// A second copy of the program before it, for kernels whose tracepoints are preemptible: they skip a program that
+    /// is already running on the CPU, in a task that was preempted. The copy takes those runs.
+    #[must_use]
+    pub const fn second(program: &'static str, point: Point) -> Self {
+        Self { program, point, is_second: true }
+    }
+
+    pub(crate) fn is_for(&self, kernel: (u32, u32)) -> bool {
+        !self.is_second || kernel >= PREEMPTIBLE_TRACEPOINTS
     }
 }
 

@@ -10,7 +10,6 @@ mod counters;
 mod cpus;
 mod error;
 pub mod hook;
-pub mod kfunc;
 mod maps;
 mod object;
 mod objects;

@@ -16,7 +16,10 @@ pub struct Object {
     elf: Elf,
     globals: Vec<(&'static str, Vec<u8>)>,
     pub(crate) maps: Maps,
-    pub(crate) programs: Vec<(String, OwnedFd)>,
+    /// Those whose every run may be an event.
+    pub(crate) programs: Vec<OwnedFd>,
+    /// Version of the running kernel.
+    pub(crate) kernel: (u32, u32),
     pub(crate) links: Vec<OwnedFd>,
     sealed: bool,
 }
@@ -37,6 +40,7 @@ impl Object {
             globals: Vec::new(),
             maps,
             programs: Vec::new(),
+            kernel: kernel_version(),
             links: Vec::new(),
             sealed: false,
         };
@@ -140,6 +144,14 @@ impl Object {
         self.elf.relocate_maps(placeholders, &text).map_err(|error| mismatch(&self.tool, error))?;
         self.elf.relocate_calls(&text).map_err(|error| mismatch(&self.tool, error))
     }
+}
+
+/// The first two numbers of the running kernel's version.
+fn kernel_version() -> (u32, u32) {
+    let system = rustix::system::uname();
+    let release = system.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 /// The probe and the code that uses it are not of one build.

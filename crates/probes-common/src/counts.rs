@@ -21,11 +21,15 @@ pub struct Counts {
     /// Runs that the kernel skipped, because the program was already running on that CPU: another task was
     /// preempted in it. The kernel counts these itself; no probe writes here.
     pub lost_recursion: u64,
-    /// Fills the line.
-    pub reserved: [u64; 2],
+    /// Such runs that the program's second copy took.
+    pub rescued: u64,
+    /// The thread that is in the first copy now, or 0.
+    pub busy: u32,
+    /// The thread that was the last one through the first copy, or 0 when the next one has begun.
+    pub last: u32,
 }
 
-// SAFETY: eight u64, 64 bytes, no padding.
+// SAFETY: seven u64 and two u32, 64 bytes, no padding.
 unsafe impl Plain for Counts {}
 
 impl Counts {
@@ -37,6 +41,7 @@ impl Counts {
         self.lost_stack += other.lost_stack;
         self.lost_range += other.lost_range;
         self.lost_recursion += other.lost_recursion;
+        self.rescued += other.rescued;
     }
 
     /// All that was lost, for whatever reason.

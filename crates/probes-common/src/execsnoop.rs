@@ -8,6 +8,9 @@ pub const MAX_FILE: u32 = 4096;
 /// The most bytes of arguments that can be asked for.
 pub const MAX_ARGS: u32 = 65536;
 
+/// Elements that each CPU has in the map `SCRATCH`, one for each program that may be at work there.
+pub const SLOTS: u32 = 3;
+
 /// Bytes of one element of the map `SCRATCH`. Twice the arguments, because the verifier does not relate where a
 /// string begins to how long it may be.
 #[must_use]

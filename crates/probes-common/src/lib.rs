@@ -8,7 +8,6 @@ mod constant;
 pub mod counts;
 pub mod field;
 pub mod filter;
-pub mod kfunc;
 pub mod plain;
 pub mod ring;
 pub mod task;

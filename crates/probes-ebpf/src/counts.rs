@@ -1,5 +1,7 @@
 //! Counting what is not handed over.
 
+use core::arch::asm;
+
 use aya_ebpf::{helpers::bpf_get_smp_processor_id, macros::map, maps::Array};
 use probes_common::counts::Counts;
 
@@ -10,14 +12,19 @@ const MMAPABLE: u32 = 1 << 10;
 #[map]
 static COUNTS: Array<Counts> = Array::with_max_entries(1, MMAPABLE);
 
-/// Changes this CPU's counters. No lock and no atomic: preemption is off in all hooks but those of a preemptible
-/// kernel, where an interrupted increment may be lost only between two programs of one CPU.
+/// This CPU's element.
 #[inline(always)]
-pub fn count(change: impl FnOnce(&mut Counts)) {
+pub fn this_cpu() -> Option<*mut Counts> {
     // SAFETY: the helper has no preconditions.
-    let cpu = unsafe { bpf_get_smp_processor_id() };
-    if let Some(counts) = COUNTS.get_ptr_mut(cpu) {
-        // SAFETY: the verifier checked the pointer; nobody else on this CPU uses it meanwhile.
-        change(unsafe { &mut *counts });
+    COUNTS.get_ptr_mut(unsafe { bpf_get_smp_processor_id() })
+}
+
+/// Adds one to one of this CPU's counters. Atomic, because another task may be preempted in the same line.
+#[inline(always)]
+pub fn count(counter: impl FnOnce(&mut Counts) -> &mut u64) {
+    if let Some(counts) = this_cpu() {
+        // SAFETY: the verifier checked the pointer. The instruction is the atomic addition that v5.10 has; rustc has
+        // no other name for it, since the target has no compare-and-swap.
+        unsafe { asm!("lock *(u64 *)({} + 0) += {}", in(reg) counter(&mut *counts), in(reg) 1_u64) };
     }
 }

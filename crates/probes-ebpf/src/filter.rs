@@ -48,7 +48,7 @@ impl Subject {
             && (FILTER.tree.get() == 0 || FILTER_TREE.get_ptr(self.pid).is_some())
             && in_cgroup();
         if !wanted {
-            count(|counts| counts.filtered += 1);
+            count(|counts| &mut counts.filtered);
         }
         wanted
     }

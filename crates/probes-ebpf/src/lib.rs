@@ -3,6 +3,7 @@
 //! Everything is `inline(always)`: the verifier of v5.10 follows a call no further than it must, and constants
 //! from the loader prune only what is in sight.
 #![no_std]
+#![feature(asm_experimental_arch)]
 
 pub mod counts;
 pub mod filter;

@@ -29,7 +29,7 @@ pub fn wakeup() -> u64 {
 #[inline(always)]
 pub fn output(event: &[u8], wakeup: u64) {
     if EVENTS.output::<[u8]>(event, wakeup).is_err() {
-        count(|counts| counts.lost_ring += 1);
+        count(|counts| &mut counts.lost_ring);
     }
 }
 

@@ -9,7 +9,6 @@ use crate::{
     counts::count,
     filter::FILTER_TREE,
     memory::{Memory, Probed, Typed},
-    preempt::without_preemption,
     task::Task,
 };
 
@@ -43,21 +42,17 @@ pub fn tree_exit_probed(ctx: RawTracePointContext) -> i32 {
 
 #[inline(always)]
 fn fork<M: Memory>(parent: &Task<M>, child: &Task<M>) -> i32 {
-    without_preemption(|| {
-        let (from, to) = (parent.pid(), child.pid());
-        if from != to && FILTER_TREE.get_ptr(from).is_some() && FILTER_TREE.insert(to, 1, 0).is_err() {
-            count(|counts| counts.lost_map += 1);
-        }
-    });
+    let (from, to) = (parent.pid(), child.pid());
+    if from != to && FILTER_TREE.get_ptr(from).is_some() && FILTER_TREE.insert(to, 1, 0).is_err() {
+        count(|counts| &mut counts.lost_map);
+    }
     0
 }
 
 #[inline(always)]
 fn exit<M: Memory>(task: &Task<M>) -> i32 {
-    without_preemption(|| {
-        if task.is_last_of_process() {
-            let _ = FILTER_TREE.remove(task.pid());
-        }
-    });
+    if task.is_last_of_process() {
+        let _ = FILTER_TREE.remove(task.pid());
+    }
     0
 }

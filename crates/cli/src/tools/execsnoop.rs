@@ -12,7 +12,7 @@ use loader::{
 };
 use probes_common::{
     Const,
-    execsnoop::{Config, FIELDS, MAX_ARGS, record_size},
+    execsnoop::{Config, FIELDS, MAX_ARGS, SLOTS, record_size},
     field::Group,
 };
 use regex::bytes::Regex;
@@ -125,7 +125,7 @@ impl EventTool for Tool {
 
     fn configure(options: &Options, object: &mut Object) -> Result<()> {
         object.set("CONFIG", &Config { max_args: Const::new(options.max_args_bytes) });
-        object.resize("SCRATCH", 2 * loader::possible_cpus()?)?;
+        object.resize("SCRATCH", SLOTS * loader::possible_cpus()?)?;
         Ok(object.resize_values("SCRATCH", record_size(options.max_args_bytes))?)
     }
 
@@ -148,21 +148,27 @@ impl EventTool for Tool {
 const SUCCESSFUL: Hook = Hook {
     what: "successful execs",
     ways: &[
-        &[Attachment::new("exec_typed", Point::TpBtf("sched_process_exec"))],
-        &[Attachment::new("exec_probed", Point::RawTracepoint("sched_process_exec"))],
+        &[
+            Attachment::new("exec_typed", Point::TpBtf("sched_process_exec")),
+            Attachment::second("exec_typed_again", Point::TpBtf("sched_process_exec")),
+        ],
+        &[
+            Attachment::new("exec_probed", Point::RawTracepoint("sched_process_exec")),
+            Attachment::second("exec_probed_again", Point::RawTracepoint("sched_process_exec")),
+        ],
     ],
 };
 
-/// Any of these slows each system call of the machine down a little, which is why it takes -x.
+/// Functions first: a hook at the return of all system calls slows each of them down, everywhere, a little.
 const FAILED: Hook = Hook {
     what: "failed execs (-x)",
     ways: &[
-        &[Attachment::new("return_typed", Point::TpBtf("sys_exit"))],
-        &[Attachment::new("return_probed", Point::RawTracepoint("sys_exit"))],
         &[
             Attachment::new("return_fexit", Point::Fexit("__x64_sys_execve")),
             Attachment::new("return_fexit", Point::Fexit("__x64_sys_execveat")),
         ],
+        &[Attachment::new("return_typed", Point::TpBtf("sys_exit"))],
+        &[Attachment::new("return_probed", Point::RawTracepoint("sys_exit"))],
         &[
             Attachment::new("call_kprobe", Point::Kprobe("__x64_sys_execve")),
             Attachment::new("call_kprobe", Point::Kprobe("__x64_sys_execveat")),
@@ -205,9 +211,10 @@ from the caller, at most 64 of them; execs by 32-bit programs that fail are not 
     ],
     overhead: "\
 The probe runs once an exec, for some 2 microseconds, which is below a hundredth of what an exec costs. Nothing \
-else is slowed down without -x. With -x a few instructions run at the return of each system call on the machine.",
+else is slowed down without -x. With -x the returns of execve and execveat cost as much again; where the kernel does \
+not let kscope see these two functions, a few instructions run at the return of each system call on the machine.",
     kernel_support: "\
-Linux 5.10 and later with BTF. Successful execs: tp_btf:sched_process_exec, or the raw tracepoint. Failed execs: \
-tp_btf:sys_exit, or the raw tracepoint, fexit or kretprobes of the two system calls. `kscope doctor` tells which \
+Linux 5.10 and later with BTF. Successful execs: tp_btf:sched_process_exec, or the raw tracepoint. Failed execs: fexit \
+of the two system calls, tp_btf:sys_exit, the raw tracepoint, or kretprobes. `kscope doctor` tells which \
 of these the running kernel accepts.",
 };

@@ -15,14 +15,14 @@ use aya_ebpf::{
 use probes_common::{
     Const,
     execsnoop::{
-        CUT, Config, EXEC, Header, INTERPRETED, MAX_FAILED_ARGS, MAX_FILE, NO_DIRECTORY, REGS, UNREADABLE,
+        CUT, Config, EXEC, Header, INTERPRETED, MAX_FAILED_ARGS, MAX_FILE, NO_DIRECTORY, REGS, SLOTS,
+        UNREADABLE,
     },
 };
 use probes_ebpf::{
     filter::Subject,
     memory::{Memory, Probed, Typed},
-    preempt::without_preemption,
-    ring,
+    preempt, ring,
     task::Task,
 };
 
@@ -31,8 +31,7 @@ probes_ebpf::object!();
 #[unsafe(no_mangle)]
 static CONFIG: Config = Config { max_args: Const::new(0) };
 
-/// A record is put together here: header, path, arguments. Two elements a CPU, one for each program that may
-/// run; the loader sets the number and the size, which is `record_size` of the contract.
+/// A record is put together here: header, path, arguments. [`SLOTS`] elements a CPU; the loader sets the number and the size, which is `record_size` of the contract.
 #[map]
 static SCRATCH: Array<Header> = Array::with_max_entries(1, 0);
 
@@ -45,7 +44,15 @@ static CALLS: LruHashMap<u64, u64> = LruHashMap::with_max_entries(4096, 0);
 pub fn exec_typed(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: the hook's first argument is the task.
     let task = unsafe { Task::<Typed>::new(ctx.arg(0)) };
-    done(without_preemption(|| succeeded(&task, ctx.arg(2))))
+    done(preempt::first(current_tid(), || succeeded(&task, ctx.arg(2), Slot::Exec)))
+}
+
+/// Its second copy.
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn exec_typed_again(ctx: BtfTracePointContext) -> i32 {
+    // SAFETY: as above.
+    let task = unsafe { Task::<Typed>::new(ctx.arg(0)) };
+    done(preempt::second(current_tid(), || succeeded(&task, ctx.arg(2), Slot::ExecAgain)))
 }
 
 /// The same, without BTF-typed arguments.
@@ -53,7 +60,15 @@ pub fn exec_typed(ctx: BtfTracePointContext) -> i32 {
 pub fn exec_probed(ctx: RawTracePointContext) -> i32 {
     // SAFETY: as above.
     let task = unsafe { Task::<Probed>::new(ctx.arg(0)) };
-    done(without_preemption(|| succeeded(&task, ctx.arg(2))))
+    done(preempt::first(current_tid(), || succeeded(&task, ctx.arg(2), Slot::Exec)))
+}
+
+/// Its second copy.
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+pub fn exec_probed_again(ctx: RawTracePointContext) -> i32 {
+    // SAFETY: as above.
+    let task = unsafe { Task::<Probed>::new(ctx.arg(0)) };
+    done(preempt::second(current_tid(), || succeeded(&task, ctx.arg(2), Slot::ExecAgain)))
 }
 
 /// Any system call returns.
@@ -102,7 +117,7 @@ fn done(_: Option<()>) -> i32 {
 }
 
 #[inline(always)]
-fn succeeded<M: Memory>(task: &Task<M>, bprm: *const u8) -> Option<()> {
+fn succeeded<M: Memory>(task: &Task<M>, bprm: *const u8, slot: Slot) -> Option<()> {
     let parent = task.parent()?;
     let pid = task.pid();
     // After exec the thread leads its process, so both have one number.
@@ -110,7 +125,7 @@ fn succeeded<M: Memory>(task: &Task<M>, bprm: *const u8) -> Option<()> {
     if !who.is_wanted() {
         return None;
     }
-    let record = Record::new(0)?;
+    let record = Record::new(slot)?;
     // SAFETY: the hook's third argument is a `struct linux_binprm *`, and the task has just got its `mm`.
     unsafe {
         // The path is read from the new stack, where the kernel put it for AT_EXECFN: no kernel memory needed.
@@ -133,17 +148,12 @@ fn failed<M: Memory>(registers: *const u8, ret: i64) -> Option<()> {
     if ret >= 0 || (number != EXECVE && number != EXECVEAT) {
         return None;
     }
-    without_preemption(|| report_failure::<M>(registers, number, ret))
-}
-
-#[inline(always)]
-fn report_failure<M: Memory>(registers: *const u8, number: u64, ret: i64) -> Option<()> {
     let task = Task::current();
     if task.is_compat() {
         return None;
     }
     let parent = task.parent()?;
-    let tid = task.tid(bpf_get_current_pid_tgid() as u32);
+    let tid = task.tid(current_tid());
     let comm = bpf_get_current_comm().unwrap_or_default();
     let who = Subject { pid: task.pid(), tid, ppid: parent.pid(), uid: current_uid(), comm };
     if !who.is_wanted() {
@@ -153,7 +163,7 @@ fn report_failure<M: Memory>(registers: *const u8, number: u64, ret: i64) -> Opt
     let (arg0, arg1, arg2) = unsafe {
         (M::read(registers, &REGS.arg0)?, M::read(registers, &REGS.arg1)?, M::read(registers, &REGS.arg2)?)
     };
-    let record = Record::new(1)?;
+    let record = Record::new(Slot::Failure)?;
     let (file, argv) = if number == EXECVE {
         (arg0, arg1)
     } else {
@@ -171,6 +181,12 @@ const EXECVE: u64 = 59;
 #[cfg(bpf_target_arch = "x86_64")]
 const EXECVEAT: u64 = 322;
 
+/// The running thread, in the initial PID namespace.
+#[inline(always)]
+fn current_tid() -> u32 {
+    bpf_get_current_pid_tgid() as u32
+}
+
 #[inline(always)]
 fn current_uid() -> u32 {
     bpf_get_current_uid_gid() as u32
@@ -180,6 +196,14 @@ fn current_uid() -> u32 {
 #[inline(always)]
 fn leader_name<M: Memory>(task: &Task<M>) -> [u8; 16] {
     task.leader().map_or([0; 16], |leader| leader.comm())
+}
+
+/// The element of a CPU in [`SCRATCH`] that a program uses: tasks may be preempted in several of them at a time.
+#[derive(Clone, Copy)]
+enum Slot {
+    Exec,
+    ExecAgain,
+    Failure,
 }
 
 /// An event under construction in [`SCRATCH`].
@@ -192,10 +216,10 @@ struct Record {
 
 impl Record {
     #[inline(always)]
-    fn new(program: u32) -> Option<Self> {
+    fn new(slot: Slot) -> Option<Self> {
         // SAFETY: the helper has no preconditions.
         let cpu = unsafe { bpf_get_smp_processor_id() };
-        let header = SCRATCH.get_ptr_mut(cpu * 2 + program)?;
+        let header = SCRATCH.get_ptr_mut(cpu * SLOTS + slot as u32)?;
         // SAFETY: the verifier checked the pointer, and nobody else uses the element meanwhile.
         unsafe {
             (&raw mut (*header).flags).write_volatile(0);
