@@ -13,7 +13,7 @@ const PLACES: [(&str, &str, &[&str]); 5] = [
     (
         "crates/probes-common/src",
         ".rs",
-        &["constant", "counts", "field", "filter", "lib", "plain", "ring", "task"],
+        &["constant", "counts", "field", "filter", "lib", "plain", "preempt", "ring", "task"],
     ),
     ("crates/probes-ebpf/src/bin", ".rs", &[]),
     ("crates/cli/src/tools", ".rs", &["mod"]),

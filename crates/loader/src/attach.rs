@@ -52,7 +52,7 @@ impl Object {
         let mut links = Vec::new();
         let mut programs = Vec::new();
         for attachment in way {
-            if !attachment.is_for(self.kernel) {
+            if attachment.is_second && !self.has_second {
                 continue;
             }
             let attached = self.attach_one(attachment, answers);

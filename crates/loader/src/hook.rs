@@ -26,9 +26,6 @@ pub struct Attachment {
     pub(crate) is_second: bool,
 }
 
-/// The first kernel that may have preemptible tracepoints: v6.18 has none, v7.3 has.
-const PREEMPTIBLE_TRACEPOINTS: (u32, u32) = (6, 19);
-
 /// A place in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
@@ -58,10 +55,6 @@ impl Attachment {
     #[must_use]
     pub const fn second(program: &'static str, point: Point) -> Self {
         Self { program, point, is_second: true }
-    }
-
-    pub(crate) fn is_for(&self, kernel: (u32, u32)) -> bool {
-        !self.is_second || kernel >= PREEMPTIBLE_TRACEPOINTS
     }
 }
 

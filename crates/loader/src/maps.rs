@@ -62,6 +62,13 @@ impl Maps {
         self.find(name).map(|map| &mut map.shape)
     }
 
+    /// Sets how many elements `name` has, if there is such a map.
+    pub(crate) fn resize_if_used(&mut self, name: &str, entries: u32) {
+        if let Ok(shape) = self.shape(name) {
+            shape.max_entries = entries;
+        }
+    }
+
     fn find(&mut self, name: &str) -> Result<&mut Map> {
         let missing = || map_error("find", name)(io::ErrorKind::NotFound.into());
         self.0.iter_mut().find(|map| map.name == name).ok_or_else(missing)

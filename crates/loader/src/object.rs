@@ -3,9 +3,15 @@
 use std::{collections::HashMap, os::fd::OwnedFd};
 
 use aya_obj::{EbpfSectionKind, Object as Elf, generated::bpf_insn};
-use probes_common::{Const, Plain, field::Group, ring::Ring};
+use probes_common::{Const, Plain, field::Group, preempt::Preempt, ring::Ring};
 
 use crate::{Counters, Error, Events, Result, btf::Answers, cpus, maps::Maps, objects};
+
+/// The first kernel that may have preemptible tracepoints: v6.18 has none, v7.3 has.
+const PREEMPTIBLE_TRACEPOINTS: (u32, u32) = (6, 19);
+
+/// Tasks that may be preempted between two copies of a program at a time.
+const MAX_PREEMPTED: u32 = 1024;
 
 /// The probe of one tool: parsed, then configured, then [attached](Self::attach), then read.
 ///
@@ -15,11 +21,13 @@ pub struct Object {
     tool: String,
     elf: Elf,
     globals: Vec<(&'static str, Vec<u8>)>,
+    /// Globals of helpers that not every probe uses.
+    optional: Vec<(&'static str, Vec<u8>)>,
     pub(crate) maps: Maps,
     /// Those whose every run may be an event.
     pub(crate) programs: Vec<OwnedFd>,
-    /// Version of the running kernel.
-    pub(crate) kernel: (u32, u32),
+    /// Second copies of programs are attached, see [`Attachment::second`](crate::hook::Attachment::second).
+    pub(crate) has_second: bool,
     pub(crate) links: Vec<OwnedFd>,
     sealed: bool,
 }
@@ -38,14 +46,20 @@ impl Object {
             tool: tool.to_owned(),
             elf,
             globals: Vec::new(),
+            optional: Vec::new(),
             maps,
             programs: Vec::new(),
-            kernel: kernel_version(),
+            has_second: kernel_version() >= PREEMPTIBLE_TRACEPOINTS,
             links: Vec::new(),
             sealed: false,
         };
         // One element a CPU.
         object.resize("COUNTS", cpus::possible()?)?;
+        if object.has_second {
+            let has_second = Preempt { has_second: Const::new(1) };
+            object.optional.push(("PREEMPT", bytes_of(&has_second).to_vec()));
+            object.maps.resize_if_used("PREEMPT_DONE", MAX_PREEMPTED);
+        }
         Ok(object)
     }
 
@@ -127,8 +141,9 @@ impl Object {
         if std::mem::replace(&mut self.sealed, true) {
             return Ok(());
         }
-        let globals: HashMap<_, _> =
-            self.globals.iter().map(|(name, value)| (*name, (value.as_slice(), true))).collect();
+        let required = self.globals.iter().map(|(name, value)| (*name, (value.as_slice(), true)));
+        let optional = self.optional.iter().map(|(name, value)| (*name, (value.as_slice(), false)));
+        let globals: HashMap<_, _> = required.chain(optional).collect();
         self.elf.patch_map_data(globals).map_err(|error| mismatch(&self.tool, error))?;
         if let Some((name, map)) =
             self.elf.maps.iter().find(|(_, map)| map.section_kind() == EbpfSectionKind::Rodata)

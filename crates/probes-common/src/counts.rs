@@ -23,13 +23,11 @@ pub struct Counts {
     pub lost_recursion: u64,
     /// Such runs that the program's second copy took.
     pub rescued: u64,
-    /// The thread that is in the first copy now, or 0.
-    pub busy: u32,
-    /// The thread that was the last one through the first copy, or 0 when the next one has begun.
-    pub last: u32,
+    /// Fills the line.
+    pub reserved: u64,
 }
 
-// SAFETY: seven u64 and two u32, 64 bytes, no padding.
+// SAFETY: eight u64, 64 bytes, no padding.
 unsafe impl Plain for Counts {}
 
 impl Counts {

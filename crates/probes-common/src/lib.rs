@@ -9,6 +9,7 @@ pub mod counts;
 pub mod field;
 pub mod filter;
 pub mod plain;
+pub mod preempt;
 pub mod ring;
 pub mod task;
 

@@ -12,17 +12,12 @@ const MMAPABLE: u32 = 1 << 10;
 #[map]
 static COUNTS: Array<Counts> = Array::with_max_entries(1, MMAPABLE);
 
-/// This CPU's element.
-#[inline(always)]
-pub fn this_cpu() -> Option<*mut Counts> {
-    // SAFETY: the helper has no preconditions.
-    COUNTS.get_ptr_mut(unsafe { bpf_get_smp_processor_id() })
-}
-
 /// Adds one to one of this CPU's counters. Atomic, because another task may be preempted in the same line.
 #[inline(always)]
 pub fn count(counter: impl FnOnce(&mut Counts) -> &mut u64) {
-    if let Some(counts) = this_cpu() {
+    // SAFETY: the helper has no preconditions.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    if let Some(counts) = COUNTS.get_ptr_mut(cpu) {
         // SAFETY: the verifier checked the pointer. The instruction is the atomic addition that v5.10 has; rustc has
         // no other name for it, since the target has no compare-and-swap.
         unsafe { asm!("lock *(u64 *)({} + 0) += {}", in(reg) counter(&mut *counts), in(reg) 1_u64) };

@@ -5,40 +5,34 @@
 //! tracepoint, which takes over what the first one was skipped for. Switching preemption off in the program would not
 //! do: the task is then preempted when it is switched on again, which is still in the program.
 
-use probes_common::counts::Counts;
+use aya_ebpf::{macros::map, maps::HashMap};
+use probes_common::{Const, preempt::Preempt};
 
-use crate::counts::{count, this_cpu};
+use crate::counts::count;
+
+#[unsafe(no_mangle)]
+static PREEMPT: Preempt = Preempt { has_second: Const::new(0) };
+
+/// Threads that have been through the first copy and not yet come to the second one: as many as are preempted just
+/// there. The loader sizes it where there are second copies.
+#[map]
+static PREEMPT_DONE: HashMap<u32, u8> = HashMap::with_max_entries(1, 0);
 
 /// Runs `body` in the first copy, on behalf of the thread `tid` (of the initial PID namespace).
 #[inline(always)]
 pub fn first<R>(tid: u32, body: impl FnOnce() -> Option<R>) -> Option<R> {
-    let turn = this_cpu()?;
-    set(turn, tid, 0);
-    let result = body();
-    set(turn, 0, tid);
-    result
+    if PREEMPT.has_second.get() != 0 {
+        let _ = PREEMPT_DONE.insert(tid, 1, 0);
+    }
+    body()
 }
 
-/// Runs `body` in the second copy, if the first one was skipped for this thread: if another thread is in it, and this
-/// one has not just been through it.
+/// Runs `body` in the second copy, if the first one was skipped for this thread.
 #[inline(always)]
 pub fn second<R>(tid: u32, body: impl FnOnce() -> Option<R>) -> Option<R> {
-    let turn = this_cpu()?;
-    // SAFETY: the map's element of this CPU; the kernel keeps the thread on it.
-    let (busy, last) =
-        unsafe { ((&raw const (*turn).busy).read_volatile(), (&raw const (*turn).last).read_volatile()) };
-    if busy == 0 || last == tid {
+    if PREEMPT_DONE.remove(tid).is_ok() {
         return None;
     }
     count(|counts| &mut counts.rescued);
     body()
-}
-
-#[inline(always)]
-fn set(turn: *mut Counts, busy: u32, last: u32) {
-    // SAFETY: as above. Volatile, because another program reads this in between.
-    unsafe {
-        (&raw mut (*turn).last).write_volatile(last);
-        (&raw mut (*turn).busy).write_volatile(busy);
-    }
 }
