@@ -17,7 +17,7 @@ pub(crate) fn all() -> Result<()> {
     probes_linter()?;
     disassembler()?;
     qemu()?;
-    programs(&["bpftool", "strace"], "the tests on the running kernel")?;
+    programs(&["bpftool"], "comparing BTF and measuring")?;
     cargo_deny()?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use self::statistics::Pairs;
-use crate::command;
+use crate::{command, setup};
 
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
@@ -28,6 +28,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     let ours =
         Tool { name: "kscope execsnoop", command: vec![release()?.into_os_string(), "execsnoop".into()] };
     let theirs = peer::execsnoop()?;
+    setup::programs(&["bpftool"], "measuring")?;
     let mut rows = Vec::new();
     let [start, memory] = exec::starts(&ours, &theirs, args.pairs)?;
     rows.push(("start to first possible event, ms", start));

@@ -2,38 +2,26 @@
 #![no_std]
 #![no_main]
 
+#[path = "execsnoop/record.rs"]
+mod record;
+
 use aya_ebpf::{
-    helpers::{
-        bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_get_smp_processor_id,
-        bpf_ktime_get_ns, bpf_probe_read_user,
-        generated::{bpf_probe_read_user as read_user, bpf_probe_read_user_str as read_user_str},
-    },
+    helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid},
     macros::{btf_tracepoint, fexit, kprobe, kretprobe, map, raw_tracepoint},
-    maps::{Array, LruHashMap},
+    maps::LruHashMap,
     programs::{BtfTracePointContext, FExitContext, ProbeContext, RawTracePointContext, RetProbeContext},
 };
-use probes_common::{
-    Const,
-    execsnoop::{
-        CUT, Config, EXEC, Header, INTERPRETED, MAX_FAILED_ARGS, MAX_FILE, NO_DIRECTORY, REGS, SLOTS,
-        UNREADABLE,
-    },
-};
+use probes_common::execsnoop::{EXEC, INTERPRETED, REGS};
 use probes_ebpf::{
     filter::Subject,
     memory::{Memory, Probed, Typed},
-    preempt, ring,
+    preempt,
     task::Task,
 };
 
+use self::record::{Record, Slot};
+
 probes_ebpf::object!();
-
-#[unsafe(no_mangle)]
-static CONFIG: Config = Config { max_args: Const::new(0) };
-
-/// A record is put together here: header, path, arguments. [`SLOTS`] elements a CPU; the loader sets the number and the size, which is `record_size` of the contract.
-#[map]
-static SCRATCH: Array<Header> = Array::with_max_entries(1, 0);
 
 /// The registers of system calls under way, by thread; only where kprobes have to serve.
 #[map]
@@ -196,173 +184,4 @@ fn current_uid() -> u32 {
 #[inline(always)]
 fn leader_name<M: Memory>(task: &Task<M>) -> [u8; 16] {
     task.leader().map_or([0; 16], |leader| leader.comm())
-}
-
-/// The element of a CPU in [`SCRATCH`] that a program uses: tasks may be preempted in several of them at a time.
-#[derive(Clone, Copy)]
-enum Slot {
-    Exec,
-    ExecAgain,
-    Failure,
-}
-
-/// An event under construction in [`SCRATCH`].
-///
-/// What is counted on the way is kept in the header itself, where the verifier forgets it: all turns and exits of a
-/// loop look alike to it, and v5.10 gets by with a hundredth of the steps.
-struct Record {
-    header: *mut Header,
-}
-
-impl Record {
-    #[inline(always)]
-    fn new(slot: Slot) -> Option<Self> {
-        // SAFETY: the helper has no preconditions.
-        let cpu = unsafe { bpf_get_smp_processor_id() };
-        let header = SCRATCH.get_ptr_mut(cpu * SLOTS + slot as u32)?;
-        // SAFETY: the verifier checked the pointer, and nobody else uses the element meanwhile.
-        unsafe {
-            (&raw mut (*header).flags).write_volatile(0);
-            (&raw mut (*header).dirfd).write_volatile(NO_DIRECTORY);
-            (&raw mut (*header).argc).write_volatile(0);
-            (&raw mut (*header).file_len).write_volatile(0);
-            (&raw mut (*header).args_len).write_volatile(0);
-        }
-        Some(Self { header })
-    }
-
-    #[inline(always)]
-    fn set_dirfd(&self, dirfd: i32) {
-        // SAFETY: as in `new`.
-        unsafe { (&raw mut (*self.header).dirfd).write_volatile(dirfd) }
-    }
-
-    #[inline(always)]
-    fn set_argc(&self, argc: u32) {
-        // SAFETY: as in `new`.
-        unsafe { (&raw mut (*self.header).argc).write_volatile(argc) }
-    }
-
-    #[inline(always)]
-    fn set_args_len(&self, length: u64) {
-        // SAFETY: as in `new`.
-        unsafe { (&raw mut (*self.header).args_len).write_volatile(length as u32) }
-    }
-
-    #[inline(always)]
-    fn flag(&self, flag: u32) {
-        // SAFETY: as in `new`.
-        unsafe {
-            let flags = &raw mut (*self.header).flags;
-            flags.write_volatile(flags.read_volatile() | flag);
-        }
-    }
-
-    /// Bytes of path. The mask changes nothing; it tells the verifier how long a path can be.
-    #[inline(always)]
-    fn file_len(&self) -> u64 {
-        // SAFETY: as in `new`.
-        u64::from(unsafe { (&raw const (*self.header).file_len).read_volatile() } & (MAX_FILE - 1))
-    }
-
-    #[inline(always)]
-    fn args_len(&self) -> u64 {
-        // SAFETY: as in `new`.
-        u64::from(unsafe { (&raw const (*self.header).args_len).read_volatile() })
-    }
-
-    /// What follows the header, from `offset` on.
-    #[inline(always)]
-    fn payload(&self, offset: u64) -> *mut u8 {
-        self.header.cast::<u8>().wrapping_add(size_of::<Header>()).wrapping_add(offset as usize)
-    }
-
-    #[inline(always)]
-    fn read_file(&self, address: u64) {
-        // SAFETY: the element has room for `MAX_FILE` bytes behind the header.
-        let read = unsafe { read_user_str(self.payload(0).cast(), MAX_FILE, address as *const _) };
-        if read > 0 {
-            // SAFETY: as in `new`. The length is without the NUL.
-            unsafe { (&raw mut (*self.header).file_len).write_volatile(read as u32 - 1) };
-        }
-    }
-
-    /// The whole list in one piece, from the new image: resident, because exec has just written it.
-    #[inline(always)]
-    fn read_args(&self, start: u64, end: u64) {
-        let max = u64::from(CONFIG.max_args.get());
-        let mut length = end.wrapping_sub(start);
-        if length > max {
-            length = max;
-            self.flag(CUT);
-        }
-        // SAFETY: the element has room for `max` bytes behind the longest path.
-        let read =
-            unsafe { read_user(self.payload(self.file_len()).cast(), length as u32, start as *const _) };
-        if read == 0 {
-            self.set_args_len(length);
-        } else {
-            self.flag(UNREADABLE);
-        }
-    }
-
-    /// String by string, from the old image of a failed exec.
-    #[inline(always)]
-    fn read_argv(&self, argv: u64) {
-        let max = u64::from(CONFIG.max_args.get());
-        for i in 0..=MAX_FAILED_ARGS {
-            // SAFETY: the helper checks the address.
-            let Ok(argument) = (unsafe { bpf_probe_read_user((argv as *const u64).wrapping_add(i)) }) else {
-                return self.flag(UNREADABLE);
-            };
-            if argument == 0 {
-                return;
-            }
-            let used = self.args_len();
-            if i == MAX_FAILED_ARGS || used >= max {
-                return self.flag(CUT);
-            }
-            let room = max - used;
-            let to = self.payload(self.file_len() + used);
-            // SAFETY: as the verifier sees it, up to `max` bytes are written at up to `max` behind the path.
-            let mut read = unsafe { read_user_str(to.cast(), room as u32, argument as *const _) };
-            if read < 0 {
-                return self.flag(UNREADABLE);
-            }
-            if read == 0 {
-                // An empty string, without its NUL: before v5.19 it is not counted, nor is it written.
-                // SAFETY: the byte at `used` is below `max`.
-                unsafe { to.write(0) };
-                read = 1;
-            }
-            self.set_args_len(used + read as u64);
-            self.set_argc(i as u32 + 1);
-            if read as u64 == room {
-                self.flag(CUT);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn submit(&self, who: &Subject, pcomm: &[u8; 16], ret: i32) {
-        let header = self.header;
-        // SAFETY: as in `new`; header, path and arguments are initialised and within the element.
-        unsafe {
-            (*header).pid = who.pid;
-            (*header).ppid = who.ppid;
-            (*header).uid = who.uid;
-            (*header).cpu = bpf_get_smp_processor_id();
-            (*header).ret = ret;
-            (*header).comm = who.comm;
-            (*header).pcomm = *pcomm;
-            (*header).time = bpf_ktime_get_ns();
-            let wakeup = ring::wakeup();
-            let args_len = self.args_len();
-            if args_len > 2 * u64::from(CONFIG.max_args.get()) {
-                return;
-            }
-            let length = size_of::<Header>() as u64 + self.file_len() + args_len;
-            ring::output(core::slice::from_raw_parts(header.cast(), length as usize), wakeup);
-        }
-    }
 }
