@@ -120,7 +120,25 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Writes a way as `fexit:a + fexit:b`.
+/// Writes a way as `fexit:a + fexit:b`. Second copies go without saying.
+#[must_use]
 pub fn describe(way: Way) -> String {
-    way.iter().map(|attachment| attachment.point.to_string()).collect::<Vec<_>>().join(" + ")
+    let points =
+        way.iter().filter(|attachment| !attachment.is_second).map(|attachment| attachment.point.to_string());
+    points.collect::<Vec<_>>().join(" + ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_is_described_by_its_places() {
+        const WAY: Way = &[
+            Attachment::new("a", Point::TpBtf("one")),
+            Attachment::second("a_again", Point::TpBtf("one")),
+            Attachment::new("b", Point::Kretprobe("two")),
+        ];
+        assert_eq!(describe(WAY), "tp_btf:one + kretprobe:two");
+    }
 }
