@@ -1,6 +1,6 @@
 //! libbpf-tools of Debian sid, unpacked beside the system and run with its own libraries.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -10,6 +10,11 @@ use crate::{cache, command, packages, sources};
 
 /// Fetches the peer if it is not there.
 pub(super) fn execsnoop() -> Result<Tool> {
+    if !Path::new("/sys/kernel/tracing/events").exists() {
+        bail!(
+            "failed to find tracefs, which libbpf-tools needs: mount -t tracefs tracefs /sys/kernel/tracing"
+        );
+    }
     let root = root()?;
     let libraries = [root.join("lib/x86_64-linux-gnu"), root.join("usr/lib/x86_64-linux-gnu")];
     let libraries = libraries.map(|path| path.display().to_string()).join(":");
