@@ -87,12 +87,20 @@ fn numbers_are_those_of_the_pid_namespace() {
             text.lines().filter_map(|line| line.strip_prefix("child ")?.parse().ok()).collect();
         let events: Vec<serde_json::Value> =
             text.lines().filter_map(|line| serde_json::from_str(line).ok()).filter(|line: &serde_json::Value| line["type"] == "event").collect();
+        let start: serde_json::Value =
+            text.lines().find_map(|line| serde_json::from_str(line).ok()).expect("a start line");
+        assert_ne!(start["pid_namespace"], own_namespace(), "{text}");
         let shown: Vec<u64> = events.iter().skip(1).map(|event| event["pid"].as_u64().unwrap()).collect();
         assert_eq!(said.len(), 5, "{text}");
         assert_eq!(shown, said, "{text}");
         assert!(events.iter().skip(1).all(|event| event["ppid"] == events[0]["pid"]), "{text}");
         assert!(said.iter().all(|pid| *pid < 100), "{text}");
     }
+}
+
+/// The PID namespace of the tests, as an inode.
+fn own_namespace() -> u64 {
+    std::os::unix::fs::MetadataExt::ino(&std::fs::metadata("/proc/self/ns/pid").unwrap())
 }
 
 fn privileges_are_given_up() {

@@ -46,9 +46,14 @@ fn schema(tool: &str, fields: &[Field]) -> Value {
                 "properties": {
                     "type": { "const": "start" }, "tool": { "const": tool },
                     "schema": { "const": crate::face::SCHEMA }, "version": { "type": "string" },
-                    "kernel": { "type": "string" }, "time": time,
+                    "kernel": { "type": "string" },
+                    "pid_namespace": {
+                        "type": "integer",
+                        "description": "inode of the PID namespace whose numbers are shown; 4026531836 is the initial one",
+                    },
+                    "time": time,
                 },
-                "required": ["type", "tool", "schema", "version", "kernel", "time"],
+                "required": ["type", "tool", "schema", "version", "kernel", "pid_namespace", "time"],
             },
             { "type": "object", "properties": event, "required": required },
             {

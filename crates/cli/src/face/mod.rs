@@ -41,6 +41,8 @@ pub struct Run<'a, E: 'static, O: 'static> {
     pub options: &'a O,
     /// Converts the times of events.
     pub clock: &'a Clock,
+    /// The inode of the PID namespace whose numbers are shown.
+    pub pid_namespace: u32,
     /// May use colour.
     pub color: bool,
 }

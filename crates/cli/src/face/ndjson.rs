@@ -22,6 +22,7 @@ impl<E: 'static, O: 'static> Face<E, O> for Ndjson {
         write!(self.line, r#"{{"type":"start","tool":"{}","schema":{SCHEMA}"#, run.tool)?;
         write!(self.line, r#","version":"{}","kernel":"#, env!("CARGO_PKG_VERSION"))?;
         json::string(&mut self.line, kernel.release().to_bytes());
+        write!(self.line, r#","pid_namespace":{}"#, run.pid_namespace)?;
         write!(self.line, r#","time":"{}"}}"#, run.clock.rfc3339(run.clock.started()))?;
         Ok(write_line(&mut self.line, out)?)
     }

@@ -48,7 +48,14 @@ fn events() -> Vec<Event> {
 fn print(mut face: impl Face<Event, Options>, wide: bool, lost_ring: u64) -> String {
     let options = Options { wide };
     let clock = Clock::fixed(1_000_000_000);
-    let run = Run { tool: "test", columns: COLUMNS, options: &options, clock: &clock, color: false };
+    let run = Run {
+        tool: "test",
+        columns: COLUMNS,
+        options: &options,
+        clock: &clock,
+        pid_namespace: 1,
+        color: false,
+    };
     let mut out = Vec::new();
     face.start(&run, &mut out).unwrap();
     for event in events() {

@@ -12,7 +12,7 @@ use probes_common::{
     filter::{Filter, MAX_CGROUPS, Set, key},
 };
 
-pub use self::namespace::describe as describe_namespace;
+pub use self::namespace::{describe as describe_namespace, own as pid_namespace};
 use crate::options::Filters;
 
 /// The map of filtered numbers has this many elements when nothing is filtered.

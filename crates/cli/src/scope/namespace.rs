@@ -23,7 +23,8 @@ pub fn describe() -> Result<String> {
     })
 }
 
-fn own() -> Result<u32> {
+/// The inode of kscope's own PID namespace.
+pub fn own() -> Result<u32> {
     let metadata = std::fs::metadata(OWN)
         .with_context(|| format!("failed to look up kscope's PID namespace at {OWN}; is /proc mounted?"))?;
     Ok(metadata.ino() as u32)

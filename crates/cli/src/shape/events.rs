@@ -148,6 +148,7 @@ pub fn run<T: EventTool>(options: &Options<T::Options>) -> Result<()> {
         columns: T::COLUMNS,
         options: &options.own,
         clock: &clock,
+        pid_namespace: scope::pid_namespace()?,
         color: output.color(),
     };
     let mut face: Box<dyn Face<T::Event, T::Options>> = match (options.output.json, options.output.csv) {

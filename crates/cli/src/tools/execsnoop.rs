@@ -197,7 +197,8 @@ ARGS is the path given to exec and the arguments behind the first one; where an 
 the interpreter's command line. Control characters, invisible characters and bytes that are not UTF-8 are shown \
 escaped; NDJSON has every byte (NAME_hex beside a text that is not UTF-8).
 
-PIDs are those of the PID namespace kscope runs in; tasks outside it have the PID `-`.
+PIDs are those of the PID namespace kscope runs in, which -v and the first line of --json name; tasks outside it have \
+the PID `-`.
 
 bcc's --cgroupmap and --mntnsmap, which want a pinned BPF map, are served by --cgroup PATH and --container NAME. \
 bcc's -x, like this one, shows failed execs beside the others. With -x the arguments of a failed exec are read \
