@@ -121,6 +121,10 @@ fn load(request: &sys::Program<'_>) -> Result<OwnedFd, Failure> {
         Ok(program) => return Ok(program),
         Err(error) => error,
     };
+    // EPERM is policy, which the verifier has no words for; it says EACCES or EINVAL.
+    if error.raw_os_error() == Some(libc::EPERM) {
+        return Err(refused(format!("program {}: {error}", request.name)));
+    }
     let mut log = vec![0; LOG_SIZE];
     let _ = sys::prog_load(request, &mut log);
     // A C string: behind its end stands what the verifier had taken back.

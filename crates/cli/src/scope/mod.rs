@@ -15,9 +15,6 @@ use probes_common::{
 pub use self::namespace::{describe as describe_namespace, own as pid_namespace};
 use crate::options::Filters;
 
-/// The map of filtered numbers has this many elements when nothing is filtered.
-const NO_ENTRIES: u32 = 1;
-
 /// Puts `filters` into `object`; `command` is the process of `-- COMMAND`, if there is one.
 ///
 /// # Errors
@@ -33,7 +30,7 @@ pub fn apply(filters: &Filters, command: Option<u32>, object: &mut Object) -> Re
     ];
     let entries: usize = sets.iter().map(|(_, numbers)| numbers.len()).sum();
     if entries > 0 {
-        object.resize("FILTER_SETS", (entries as u32).max(NO_ENTRIES))?;
+        object.resize("FILTER_SETS", entries as u32)?;
         for (set, numbers) in sets {
             for number in numbers {
                 object.insert("FILTER_SETS", &key(set, *number), &1_u8)?;
